@@ -1,0 +1,1 @@
+"""From microscope videos of sperm and experts' votes to a model of grade distributions."""

@@ -1,0 +1,73 @@
+"""Every failure that a user of rostfine can meet.
+
+RostfineError
+├── InputError          what the lab gave cannot be used as it is
+│   ├── TableError      a table: malformed, a wrong type, a missing column, a doubled key
+│   ├── TagError        a tag on a missing video or outside its frame
+│   ├── VideoError      a video that cannot be opened, or breaks off before the frames wanted
+│   ├── VoteError       an unknown grade, a vote for an unknown sample, a clip without votes
+│   ├── FoldError       samples that cannot be split as asked
+│   ├── ClipError       a clip file that is missing, damaged or of another shape
+│   └── ParamsError     a key of params.yaml that is unknown, missing or of the wrong type
+├── TrainingError       a fit that cannot go on
+└── RegistryError       a model that is not in the registry, or a registry that does not answer
+
+A message says what is wrong, where, what was wanted and what was found, in one line. Several
+faults of one input are collected and raised together, one line each.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+MOST_FAULTS_SHOWN = 20
+
+
+class RostfineError(Exception):
+    """Anything that rostfine itself has to say about a failure; its text is meant for people."""
+
+
+class InputError(RostfineError):
+    """What the lab gave cannot be used as it is."""
+
+    @classmethod
+    def of_faults(cls, faults: Sequence[str]) -> Self:
+        """Join the lines of several faults into one error, the first twenty in full."""
+        more = len(faults) - MOST_FAULTS_SHOWN
+        shown = list(faults[:MOST_FAULTS_SHOWN]) + ([f"... and {more} more"] if more > 0 else [])
+        return cls("\n".join(shown))
+
+
+class TableError(InputError):
+    """A table is malformed, has a wrong type or column, or a doubled key."""
+
+
+class TagError(InputError):
+    """A tag names a missing video or lies outside its frame."""
+
+
+class VideoError(InputError):
+    """A video cannot be opened, or breaks off before the frames that are needed."""
+
+
+class VoteError(InputError):
+    """A vote is unusable, or a clip has none."""
+
+
+class FoldError(InputError):
+    """Samples cannot be split into folds as asked."""
+
+
+class ClipError(InputError):
+    """A clip file is missing, damaged or of another shape than wanted."""
+
+
+class ParamsError(InputError):
+    """A key of params.yaml is unknown, missing or of the wrong type."""
+
+
+class TrainingError(RostfineError):
+    """A fit cannot go on."""
+
+
+class RegistryError(RostfineError):
+    """A model is not in the registry, or the registry does not answer."""

@@ -1,0 +1,310 @@
+"""`params.yaml` as frozen dataclasses: every key is known, present and of its type.
+
+Nothing has a default here: what a run did is all in the one file. A function of the library
+receives the narrow class that it needs, never the whole.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from rostfine.errors import ParamsError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TrackingParams:
+    """How the tagged sperm is followed."""
+
+    template_px: int  # side of the square cut around the tag and looked for in the next frames
+    search_px: int  # furthest step per frame away from where the motion so far points
+    min_score: float  # a match below this counts as not seen
+    lost_after: int  # so many frames unseen in a row, and the sperm is lost
+    on_bad_input: Literal[
+        "stop", "skip"
+    ]  # what an unreadable video or a tag outside its frame does
+
+
+@dataclass(frozen=True)
+class ClipParams:
+    """What is cut out along a track."""
+
+    frames: int
+    size_px: int
+
+
+@dataclass(frozen=True)
+class LabelParams:
+    """How votes become soft labels."""
+
+    min_votes: int
+    on_missing_votes: Literal["stop", "skip"]  # what a clip with fewer votes does
+
+
+@dataclass(frozen=True)
+class FoldParams:
+    """How samples are split for cross-validation."""
+
+    k: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class TimeSformerParams:
+    """TimeSformer with divided space-time attention."""
+
+    name: Literal["timesformer"]
+    size: str  # a key of rostfine.models.timesformer.SIZES
+    drop_path: float
+    pretrained: str | None  # a file of weights
+
+
+@dataclass(frozen=True)
+class RoSTFineParams:
+    """TimeSformer with patch selection and the two role-separated branches."""
+
+    name: Literal["rostfine"]
+    size: str
+    drop_path: float
+    pretrained: str | None
+    attention_layers: int  # last layers whose attention is summed to choose patches; 2 in eq. 4
+    top_k: int  # K: patches chosen in each frame
+    branch_depth: int  # L: attention blocks of FGS and of FGT
+    branch_heads: int  # H
+
+
+ModelParams = TimeSformerParams | RoSTFineParams
+
+
+@dataclass(frozen=True)
+class InputParams:
+    """What a model sees of a clip."""
+
+    frames: int
+    image_px: int
+
+
+@dataclass(frozen=True)
+class LossParams:
+    """The training objective: eq. 19."""
+
+    name: str  # a key of rostfine.losses.LOSSES
+    alpha: float  # weight of the diversity loss
+
+
+@dataclass(frozen=True)
+class FitParams:
+    """One fit, from fresh weights to the last epoch."""
+
+    optimizer: Literal["sgd", "adamw"]
+    lr: float
+    momentum: float
+    weight_decay: float
+    schedule: Literal["constant", "cosine"]
+    warmup_epochs: float
+    clip_norm: float | None
+    batch: int
+    epochs: int
+    augment: bool  # random flips, quarter turns and brightness, the same for all frames of a clip
+    seed: int
+
+
+@dataclass(frozen=True)
+class ExperimentParams:
+    """A named, complete setting: what is trained, on what, how."""
+
+    model: ModelParams
+    input: InputParams
+    loss: LossParams
+    fit: FitParams
+    final: Literal["all_data", "best_fold"]  # what is offered for registration
+
+
+@dataclass(frozen=True)
+class CrossValidateParams:
+    """Which experiments run, and how many folds at once."""
+
+    experiments: tuple[str, ...]
+    max_folds_in_flight: int | None  # None: as many as the cluster has room for
+
+
+@dataclass(frozen=True)
+class CompareParams:
+    """The bootstrap behind every interval."""
+
+    bootstrap: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class RegisterParams:
+    """Which experiment's final model gets which name and alias."""
+
+    experiment: str
+    name: str
+    alias: str
+
+
+@dataclass(frozen=True)
+class ReportParams:
+    """What the HTML page shows."""
+
+    samples: int  # clips drawn beside their true and predicted distributions
+    worst_tracks: int
+
+
+@dataclass(frozen=True)
+class Params:
+    """The whole of `params.yaml`."""
+
+    tracking: TrackingParams
+    clips: ClipParams
+    labels: LabelParams
+    folds: FoldParams
+    experiments: Mapping[str, ExperimentParams]
+    cross_validate: CrossValidateParams
+    compare: CompareParams
+    register: RegisterParams
+    report: ReportParams
+
+
+def load_params(path: Path) -> Params:
+    """Read and check `params.yaml`.
+
+    Raises ParamsError for the first thing that is wrong: the key, what was wanted, what was found.
+    """
+    if not path.exists():
+        raise ParamsError(f"{path}: no such file; 'rostfine init' makes a workspace with one")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    try:
+        params = parse(Params, content)
+        _check_names(params)
+    except ParamsError as error:
+        raise ParamsError(f"{path}: {error}") from None
+    return params
+
+
+def parse(kind: type[T], content: Any, where: str = "") -> T:
+    """Make a `kind` of plain YAML or JSON; `where` is the dotted key that messages begin with."""
+    return typing.cast(T, _parse(kind, content, where))
+
+
+def plain(params: Any) -> Any:
+    """Turn parsed params back into plain dicts and lists, as JSON and YAML write them."""
+    if dataclasses.is_dataclass(params) and not isinstance(params, type):
+        return {f.name: plain(getattr(params, f.name)) for f in dataclasses.fields(params)}
+    if isinstance(params, Mapping):
+        return {key: plain(value) for key, value in params.items()}
+    return list(params) if isinstance(params, tuple) else params
+
+
+def _check_names(params: Params) -> None:
+    known = ", ".join(params.experiments)
+    if not params.cross_validate.experiments:
+        raise ParamsError("cross_validate.experiments: wanted at least one name, got none")
+    for name in params.cross_validate.experiments:
+        if name not in params.experiments:
+            raise ParamsError(f"cross_validate.experiments: no experiment {name!r}; known: {known}")
+    if params.register.experiment not in params.cross_validate.experiments:
+        run = ", ".join(params.cross_validate.experiments)
+        raise ParamsError(
+            f"register.experiment: wanted one of cross_validate.experiments ({run}), "
+            f"got {params.register.experiment!r}"
+        )
+
+
+def _parse(kind: Any, content: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _parse_dataclass(kind, content, where)
+    if origin in _PARSE_GENERIC:
+        return _PARSE_GENERIC[origin](kind, content, where)
+    # A whole number may stand where a float is wanted; True is an int to Python but not to us.
+    if kind is float and isinstance(content, int) and not isinstance(content, bool):
+        return float(content)
+    if isinstance(content, kind) and (kind is bool or not isinstance(content, bool)):
+        return content
+    raise ParamsError(f"{where}: wanted {_NOUNS[kind]}, got {content!r}")
+
+
+_NOUNS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _parse_dataclass(kind: Any, content: Any, where: str) -> Any:
+    hints = typing.get_type_hints(kind)
+    if not isinstance(content, Mapping):
+        raise ParamsError(
+            f"{where or 'the file'}: wanted the keys {', '.join(hints)}, got {content!r}"
+        )
+    for key in content:
+        if key not in hints:
+            raise ParamsError(f"unknown key {_join(where, key)}; known here: {', '.join(hints)}")
+    for key in hints:
+        if key not in content:
+            raise ParamsError(f"missing key {_join(where, key)}")
+    return kind(
+        **{key: _parse(hint, content[key], _join(where, key)) for key, hint in hints.items()}
+    )
+
+
+def _parse_union(kind: Any, content: Any, where: str) -> Any:
+    arms = typing.get_args(kind)
+    if type(None) in arms:
+        if content is None:
+            return None
+        return _parse(next(arm for arm in arms if arm is not type(None)), content, where)
+    # A union of dataclasses is told apart by the one value that `name` may have in each.
+    by_name = {typing.get_args(typing.get_type_hints(arm)["name"])[0]: arm for arm in arms}
+    name = content.get("name") if isinstance(content, Mapping) else None
+    if name not in by_name:
+        raise ParamsError(f"{_join(where, 'name')}: wanted {_one_of(by_name)}, got {name!r}")
+    return _parse(by_name[name], content, where)
+
+
+def _parse_literal(kind: Any, content: Any, where: str) -> Any:
+    if content not in typing.get_args(kind):
+        raise ParamsError(f"{where}: wanted {_one_of(typing.get_args(kind))}, got {content!r}")
+    return content
+
+
+def _parse_mapping(kind: Any, content: Any, where: str) -> Any:
+    if not isinstance(content, Mapping):
+        raise ParamsError(f"{where}: wanted named entries, got {content!r}")
+    return {
+        str(key): _parse(typing.get_args(kind)[1], value, _join(where, key))
+        for key, value in content.items()
+    }
+
+
+def _parse_tuple(kind: Any, content: Any, where: str) -> Any:
+    if not isinstance(content, list):
+        raise ParamsError(f"{where}: wanted a list, got {content!r}")
+    item = typing.get_args(kind)[0]
+    return tuple(_parse(item, value, f"{where}[{i}]") for i, value in enumerate(content))
+
+
+_PARSE_GENERIC: Mapping[Any, Callable[[Any, Any, str], Any]] = {
+    typing.get_origin(Mapping[str, int]): _parse_mapping,
+    tuple: _parse_tuple,
+    Literal: _parse_literal,
+    types.UnionType: _parse_union,
+    typing.Union: _parse_union,
+}
+
+
+def _one_of(names: Any) -> str:
+    return " or ".join(map(str, names))
+
+
+def _join(where: str, key: Any) -> str:
+    return f"{where}.{key}" if where else str(key)
