@@ -17,7 +17,6 @@ faults of one input are collected and raised together, one line each.
 """
 
 from collections.abc import Sequence
-from typing import Self
 
 MOST_FAULTS_SHOWN = 20
 
@@ -25,16 +24,16 @@ MOST_FAULTS_SHOWN = 20
 class RostfineError(Exception):
     """Anything that rostfine itself has to say about a failure; its text is meant for people."""
 
-
-class InputError(RostfineError):
-    """What the lab gave cannot be used as it is."""
-
     @classmethod
-    def of_faults(cls, faults: Sequence[str]) -> Self:
+    def of_faults(cls, faults: Sequence[str]) -> "RostfineError":
         """Join the lines of several faults into one error, the first twenty in full."""
         more = len(faults) - MOST_FAULTS_SHOWN
         shown = list(faults[:MOST_FAULTS_SHOWN]) + ([f"... and {more} more"] if more > 0 else [])
         return cls("\n".join(shown))
+
+
+class InputError(RostfineError):
+    """What the lab gave cannot be used as it is."""
 
 
 class TableError(InputError):

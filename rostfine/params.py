@@ -61,7 +61,7 @@ class TimeSformerParams:
     """TimeSformer with divided space-time attention."""
 
     name: Literal["timesformer"]
-    size: str  # a key of rostfine.models.timesformer.SIZES
+    size: Literal["vit_b", "tiny"]  # rostfine.models.timesformer.SIZES
     drop_path: float
     pretrained: str | None  # a file of weights
 
@@ -71,7 +71,7 @@ class RoSTFineParams:
     """TimeSformer with patch selection and the two role-separated branches."""
 
     name: Literal["rostfine"]
-    size: str
+    size: Literal["vit_b", "tiny"]
     drop_path: float
     pretrained: str | None
     attention_layers: int  # last layers whose attention is summed to choose patches; 2 in eq. 4
@@ -95,7 +95,7 @@ class InputParams:
 class LossParams:
     """The training objective: eq. 19."""
 
-    name: str  # a key of rostfine.losses.LOSSES
+    name: Literal["mse", "js", "emd", "ce"]  # rostfine.losses.LOSSES
     alpha: float  # weight of the diversity loss
 
 

@@ -206,9 +206,9 @@ _WANTED = {
 
 
 def _doubled_keys(path: Path, frame: pd.DataFrame, key: tuple[str, ...]) -> list[str]:
-    if not key:
+    doubled = frame.duplicated(list(key), keep="first") if key else pd.Series(dtype=bool)
+    if not doubled.any():
         return []
-    doubled = frame.duplicated(list(key), keep="first")
     rows = frame.loc[doubled, list(key)].astype(str).agg(", ".join, axis=1)
     return [
         f"{path}: row {row + 2}: {', '.join(key)} {value!r} occurs twice"

@@ -1,0 +1,58 @@
+PYTHON ?= $(or $(shell command -v python3.11),python3)
+BIN := $(CURDIR)/.venv/bin
+DEMO := build/demo
+export PATH := $(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
+
+.PHONY: help setup lock check test test-fast test-gpu demo repro report clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready ## Install everything into .venv, from requirements.lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "Setting up .venv (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@command -v uv >/dev/null || $(BIN)/python -m pip install --quiet uv
+	@uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+lock: ## Resolve the versions anew (no index address is written)
+	uv pip compile --quiet pyproject.toml --extra dev -o requirements.lock
+
+check: setup ## Format, lint, types, import directions, spelling
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	codespell
+
+test: setup ## All tests
+	pytest -m "not gpu"
+
+test-fast: setup ## The tests that take under a minute
+	pytest -m "not gpu and not slow"
+
+test-gpu: setup ## The tests that need a GPU
+	pytest -m gpu
+
+demo: setup ## From simulated videos and votes to a registered model, in build/demo
+	@test -f $(DEMO)/dvc.yaml || rostfine init $(DEMO) --preset small
+	@test -f $(DEMO)/data/tags.csv || rostfine simulate $(DEMO)
+	@cd $(DEMO) && dvc repro
+	@cd $(DEMO) && rostfine predict data/clips/$$(ls data/clips | head -n 1) --model models:/rostfine@champion
+	@echo
+	@echo "The report:  $(DEMO)/reports/index.html"
+	@echo "Next:        source .venv/bin/activate && cd $(DEMO)"
+	@echo "             dvc repro                  # nothing new, so nothing runs"
+	@echo "             rostfine predict data/raw/P001.avi --tag X,Y"
+	@echo "             mlflow ui --backend-store-uri sqlite:///mlflow.db"
+
+repro: setup ## Run what is not up to date in this folder
+	dvc repro
+
+clean: ## Remove what make demo and the tests made
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache

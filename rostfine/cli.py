@@ -1,0 +1,125 @@
+"""The command line: `rostfine init | simulate | track | predict`."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rostfine.errors import InputError, RostfineError
+from rostfine.params import load_params
+from rostfine.progress import progress
+
+# Rooms that cost seconds to import (torch, MLflow) are imported by the command that needs them.
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Tag = Annotated[str | None, typer.Option("--tag", metavar="X,Y", help="Where the sperm's head is.")]
+Frame = Annotated[int, typer.Option(help="The frame that the tag belongs to.")]
+
+
+def main() -> None:
+    """Run a command; a failure that rostfine knows ends in its own lines and exit code 1."""
+    try:
+        app()
+    except RostfineError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+@app.command()
+def init(
+    folder: Path,
+    preset: Annotated[
+        str, typer.Option(help="Which params: paper, or small for two cores.")
+    ] = "paper",
+) -> None:
+    """Make FOLDER a workspace: the pipeline, its params, and empty tables to fill."""
+    from rostfine.workspace import init_workspace
+
+    init_workspace(folder, preset)
+    print(f"{folder} is a workspace. Put videos into data/raw, tags into data/tags.csv, votes into")
+    print("data/votes (docs/data.md tells the columns), then run 'dvc repro' in it.")
+
+
+@app.command()
+def simulate(
+    folder: Path,
+    patients: Annotated[int | None, typer.Option(help="Videos, one of each patient.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed, another study.")] = None,
+) -> None:
+    """Fill the workspace FOLDER with simulated videos, tags and votes of a small study."""
+    from rostfine.simulate.study import StudySettings, simulate_study
+
+    changed = {"patients": patients, "seed": seed}
+    settings = dataclasses.replace(
+        StudySettings(), **{key: value for key, value in changed.items() if value is not None}
+    )
+    with progress("simulating videos", settings.patients) as advance:
+        simulate_study(folder, settings, advance=advance)
+
+
+@app.command()
+def track(
+    video: Path,
+    out: Annotated[Path, typer.Option(help="Folder for clips and tables.")],
+    tag: Tag = None,
+    tags: Annotated[Path | None, typer.Option(help="A table of tags, instead of one.")] = None,
+    frame: Frame = 0,
+    params: Annotated[Path, typer.Option(help="Where tracking and clips are set.")] = Path(
+        "params.yaml"
+    ),
+) -> None:
+    """Follow tagged sperm of VIDEO and cut their clips into OUT."""
+    from rostfine.clips.update import track_video
+    from rostfine.tracking.tags import Tag as TaggedSperm
+    from rostfine.tracking.tags import read_tags
+
+    if (tag is None) == (tags is None):
+        raise InputError("wanted either --tag X,Y or --tags TABLE")
+    if tags is not None:
+        wanted = [t for t in read_tags(tags) if t.video_id == video.stem]
+    else:
+        wanted = [TaggedSperm(video.stem, video.stem, frame, *_point(tag or ""))]
+    settings = load_params(params)
+    track_video(video, wanted, out, tracking=settings.tracking, clips=settings.clips)
+    print(f"{out}/clips.parquet, {out}/tracks.parquet")
+
+
+@app.command()
+def predict(
+    clip_or_video: Path,
+    model: Annotated[str, typer.Option(help="As MLflow writes it.")] = "models:/rostfine@champion",
+    tag: Tag = None,
+    frame: Frame = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Predict the grade distribution of a clip (.npz), or of the tagged sperm of a video."""
+    from rostfine import registry
+
+    predictor = registry.load(model)
+    if clip_or_video.suffix == ".npz":
+        distribution = predictor.predict_clip(clip_or_video)
+    elif tag is not None:
+        distribution = predictor.predict_video(clip_or_video, tag=_point(tag), frame=frame)
+    else:
+        raise InputError(f"{clip_or_video}: a video needs --tag X,Y, the sperm's place in --frame")
+    if as_json:
+        print(json.dumps(distribution))
+    else:
+        for grade, probability in distribution.items():
+            print(f"{grade}  {probability:.4f}  {'█' * round(probability * 40)}")
+
+
+def _point(text: str) -> tuple[float, float]:
+    try:
+        x_px, y_px = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--tag: wanted X,Y in pixels, got {text!r}") from None
+    return x_px, y_px
+
+
+if __name__ == "__main__":
+    main()

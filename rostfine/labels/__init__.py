@@ -1,0 +1,1 @@
+"""From votes to soft labels and folds."""

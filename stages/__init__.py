@@ -1,0 +1,19 @@
+"""One short script per DVC stage: read params and files, call the library, write files."""
+
+import logging
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from rostfine.errors import RostfineError
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a stage; a failure that rostfine knows ends in its own lines and exit code 1."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        main()
+    except RostfineError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    sys.exit(0)
