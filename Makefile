@@ -5,7 +5,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 
-.PHONY: help setup lock check test test-fast test-gpu demo repro report clean
+.PHONY: help setup lock deps check test test-fast test-gpu demo repro report clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ setup: .venv/.ready ## Install everything into .venv, from requirements.lock
 
 lock: ## Resolve the versions anew (no index address is written)
 	uv pip compile --quiet pyproject.toml --extra dev -o requirements.lock
+
+deps: setup ## Write the code that each stage runs into dvc.yaml
+	python tests/architecture/stage_deps.py
 
 check: setup ## Format, lint, types, import directions, spelling
 	ruff format --check .

@@ -1,0 +1,73 @@
+"""Which files of the checkout a stage runs; `make deps` writes them to dvc.yaml.
+
+DVC does not follow Python imports, so each stage lists them as `${code}/...`.
+"""
+
+import ast
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "${code}/"
+# These carry values and never decide one: a new error or params key must not retrain every model.
+# What a stage reads of params.yaml is among its `params`.
+PLUMBING = {
+    f"rostfine/{name}.py"
+    for name in ("__init__", "errors", "files", "params", "progress", "schemas", "workspace")
+}
+
+
+def code_deps(stage: str, root: Path = ROOT) -> list[str]:
+    """List the files that `stages/<stage>.py` imports, directly or not, and their templates."""
+    seen: set[Path] = set()
+    todo = [root / "stages" / f"{stage}.py"]
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        seen |= {p for p in path.parent.glob("*.j2")}
+        todo += [p for name in _imports(path) for p in _files_of(name, root)]
+    found = {str(path.relative_to(root)) for path in seen}
+    return sorted(found - PLUMBING - {"stages/__init__.py"})
+
+
+def _imports(path: Path) -> list[str]:
+    if path.suffix != ".py":
+        return []
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.split(".")[0] in {"rostfine", "stages"}]
+
+
+def _files_of(module: str, root: Path) -> list[Path]:
+    base = root.joinpath(*module.split("."))
+    inits = [p / "__init__.py" for p in (base, *base.parents) if root in p.parents]
+    return [p for p in (base.with_suffix(".py"), *inits) if p.exists()]
+
+
+def declared(stage: dict) -> list[str]:
+    """List the code deps that dvc.yaml has for a stage."""
+    return [dep.removeprefix(PREFIX) for dep in stage["deps"] if dep.startswith(PREFIX)]
+
+
+def main() -> None:
+    """Write the code deps of every stage to dvc.yaml, before those that are data."""
+    yaml = YAML()
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    pipeline = yaml.load(ROOT / "dvc.yaml")
+    for name, stage in pipeline["stages"].items():
+        data = [dep for dep in stage["deps"] if not dep.startswith(PREFIX)]
+        stage["deps"].clear()
+        stage["deps"].extend([PREFIX + dep for dep in code_deps(name)] + data)
+    yaml.dump(pipeline, ROOT / "dvc.yaml")
+
+
+if __name__ == "__main__":
+    main()

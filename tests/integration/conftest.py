@@ -1,0 +1,67 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+BIN = Path(sys.executable).parent
+
+
+class Workspace:
+    """A folder in which commands are run as a person would type them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *command: str, code: int | None = 0) -> str:
+        """Run a command in the folder; return what it printed, after checking its exit code."""
+        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+        environment.pop("PYTEST_CURRENT_TEST", None)
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if code is not None:
+            assert done.returncode == code, done.stdout
+        else:
+            assert done.returncode != 0, done.stdout
+        return done.stdout
+
+    def set_params(self, **changes: object) -> None:
+        """Change values of params.yaml, named by dotted keys with `__` for the dots."""
+        path = self.folder / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        for key, value in changes.items():
+            *parents, last = key.split("__")
+            section = params
+            for parent in parents:
+                section = section[parent]
+            section[last] = value
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+@pytest.fixture(scope="session")
+def new_workspace(tmp_path_factory):
+    """Make workspaces whose models train in seconds."""
+
+    def make(name: str) -> Workspace:
+        folder = tmp_path_factory.mktemp(name) / "study"
+        Workspace(folder.parent).run("rostfine", "init", str(folder), "--preset", "small")
+        workspace = Workspace(folder)
+        workspace.set_params(
+            cross_validate__experiments=["rostfine"],
+            experiments__rostfine__fit__epochs=2,
+            folds__k=2,
+            compare__bootstrap=100,
+            report__samples=3,
+        )
+        return workspace
+
+    return make

@@ -1,0 +1,139 @@
+"""The whole pipeline on a small simulated study, with the real DVC, Ray, MLflow and Prefect."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
+
+STAGES = [
+    "cut_clips",
+    "aggregate_votes",
+    "make_folds",
+    "cross_validate@rostfine",
+    "compare",
+    "register",
+    "report",
+]
+
+
+def ran(output: str) -> list[str]:
+    return re.findall(r"Running stage '([^']+)'", output)
+
+
+@pytest.fixture(scope="module")
+def study(new_workspace):
+    """A study of 6 patients that `dvc repro` has gone through once."""
+    workspace = new_workspace("simulated")
+    workspace.run("rostfine", "simulate", ".", "--patients", "6")
+    workspace.first = workspace.run("dvc", "repro")
+    return workspace
+
+
+def table(study, name: str) -> pd.DataFrame:
+    return pd.read_parquet(study.folder / name)
+
+
+def test_every_stage_runs_once_and_in_order(study):
+    assert ran(study.first) == STAGES
+
+
+def test_every_clip_is_predicted_once_by_a_model_that_never_saw_its_patient(study):
+    clips = table(study, "data/clips.parquet")
+    folds = table(study, "data/folds.parquet")
+    predictions = table(study, "runs/rostfine/predictions.parquet")
+    ok = clips.loc[clips["status"] == "ok", "sample_id"]
+    assert len(ok) >= 30
+    assert sorted(predictions["sample_id"]) == sorted(ok)
+    assert np.allclose(predictions.filter(like="p_").sum(axis=1), 1, atol=1e-5)
+    joined = predictions.merge(folds, on="sample_id", suffixes=("", "_wanted"))
+    assert (joined["fold"] == joined["fold_wanted"]).all()
+    patients = folds.merge(clips, on="sample_id").groupby("patient_id")["fold"].nunique()
+    assert patients.max() == 1
+
+
+def test_nothing_runs_the_second_time(study):
+    again = study.run("dvc", "repro")
+    assert ran(again) == []
+    assert "Data and pipelines are up to date." in again
+
+
+def test_the_flow_says_nothing_new_where_nothing_is(study):
+    output = study.run("python", "-m", "flows.retrain", ".")
+    assert "nothing new" in output
+    assert "Running stage" not in output
+
+
+def test_the_registered_model_answers_from_the_command_line_and_from_python(study):
+    clip = sorted((study.folder / "data" / "clips").glob("*.npz"))[0]
+    answer = json.loads(study.run("rostfine", "predict", str(clip), "--json").splitlines()[-1])
+    assert list(answer) == ["A", "B", "C", "D", "E"]
+    assert sum(answer.values()) == pytest.approx(1, abs=1e-6)
+    code = (
+        "import json; from rostfine import registry;"
+        "model = registry.load('models:/rostfine@champion');"
+        f"print(json.dumps(model.predict_clip({str(clip)!r})))"
+    )
+    again = json.loads(study.run("python", "-c", code).splitlines()[-1])
+    assert again == pytest.approx(answer, abs=1e-6)
+
+
+def test_a_video_and_its_tag_give_the_prediction_of_its_clip(study):
+    tag = pd.read_csv(study.folder / "data" / "tags.csv").iloc[0]
+    clip = f"data/clips/{tag['sample_id']}.npz"
+    video = next((study.folder / "data" / "raw").glob(f"{tag['video_id']}.*"))
+    from_clip = json.loads(study.run("rostfine", "predict", clip, "--json").splitlines()[-1])
+    where = ["--tag", f"{tag['x_px']},{tag['y_px']}", "--frame", str(tag["frame"])]
+    output = study.run("rostfine", "predict", str(video), *where, "--json")
+    assert json.loads(output.splitlines()[-1]) == pytest.approx(from_clip, abs=1e-6)
+
+
+def test_the_register_file_and_the_report_tell_the_same_version(study):
+    registered = json.loads((study.folder / "registry.json").read_text())
+    assert (registered["name"], registered["alias"]) == ("rostfine", "champion")
+    page = (study.folder / "reports" / "index.html").read_text()
+    assert f"version {registered['version']}" in page.lower()
+    assert str(study.folder) not in page
+
+
+def test_one_vote_more_runs_everything_from_aggregate_votes_on_and_not_cut_clips(study):
+    sample = table(study, "data/clips.parquet")["sample_id"].iloc[0]
+    votes = study.folder / "data" / "votes" / "later.csv"
+    votes.write_text(
+        f"sample_id,expert_id,grade,voted_at\n{sample},newcomer,E,2026-11-01T12:00:00Z\n"
+    )
+    before = table(study, "data/labels.parquet").set_index("sample_id")
+    output = study.run("dvc", "repro", "make_folds")
+    after = table(study, "data/labels.parquet").set_index("sample_id")
+    assert ran(output)[0] == "aggregate_votes"
+    assert "cut_clips" not in ran(output)
+    assert after["n_votes"].sum() == before["n_votes"].sum() + 1
+    assert after.loc[sample, "p_E"] > before.loc[sample, "p_E"]
+    stale = json.loads(study.run("dvc", "status", "--json"))
+    assert set(stale) == {"cross_validate@rostfine", "compare", "register", "report"}
+
+
+def test_one_video_more_and_only_that_video_is_read(study):
+    raw = study.folder / "data" / "raw"
+    source = sorted(raw.iterdir())[0]
+    shutil.copy(source, raw / f"P999{source.suffix}")
+    tags = study.folder / "data" / "tags.csv"
+    tag = pd.read_csv(tags).iloc[0]
+    with tags.open("a") as file:
+        file.write(f"P999-1,P999,{tag['frame']},{tag['x_px']},{tag['y_px']}\n")
+    written = {p: p.stat().st_mtime_ns for p in (study.folder / "data" / "clips").iterdir()}
+    output = study.run("dvc", "repro", "cut_clips")
+    assert ran(output) == ["cut_clips"]
+    assert re.search(rf"{len(written)} .*kept, 1 .*cut", output), output
+    for path, mtime in written.items():
+        assert path.stat().st_mtime_ns == mtime
+
+
+def test_a_workspace_holds_no_path_of_this_machine(study):
+    for name in ("dvc.yaml", "dvc.lock", "registry.json", "reports/compare/summary.md"):
+        assert str(Path.home()) not in (study.folder / name).read_text()
