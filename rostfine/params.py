@@ -23,8 +23,11 @@ T = TypeVar("T")
 class TrackingParams:
     """How the tagged sperm is followed."""
 
-    template_px: int  # side of the square cut around the tag and looked for in the next frames
-    search_px: int  # furthest step per frame away from where the motion so far points
+    min_head_px: float  # heads of the tagged sperm are taken to be so long at least,
+    max_head_px: float  # and so long at most
+    speed_heads: float  # usual step per frame before the motion is known, in lengths of the head
+    turn_heads: float  # usual change of the step from one frame to the next
+    renew: float  # share of the newest frame in the template of recent looks
     min_score: float  # a match below this counts as not seen
     lost_after: int  # so many frames unseen in a row, and the sperm is lost
     on_bad_input: Literal[

@@ -3,6 +3,9 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is imported: tensors of tests are so small that threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -1,0 +1,69 @@
+"""The models: the only list of them, and how one is built from its params."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from torch import nn
+
+from rostfine.errors import ParamsError
+from rostfine.models.outputs import ModelOutput
+from rostfine.models.rostfine import RoSTFine
+from rostfine.models.timesformer import SIZES, Encoder, TimeSformer
+from rostfine.params import InputParams, ModelParams, RoSTFineParams, TimeSformerParams
+
+__all__ = ["MODELS", "ModelOutput", "build_model"]
+
+
+def build_model(model: ModelParams, input: InputParams) -> nn.Module:
+    """Build a model with fresh weights, drawn from torch's global generator.
+
+    It maps Float[Tensor, "batch 3 frame row col"] to a ModelOutput. Raises ParamsError where the
+    params do not fit each other: the key, what was wanted, what was found.
+    """
+    return MODELS[model.name](model, input)
+
+
+def _timesformer(model: TimeSformerParams, input: InputParams) -> nn.Module:
+    return TimeSformer(_encoder(model, input))
+
+
+def _rostfine(model: RoSTFineParams, input: InputParams) -> nn.Module:
+    encoder = _encoder(model, input)
+    size = encoder.size
+    patches = (input.image_px // size.patch_px) ** 2
+    _check_within("model.attention_layers", model.attention_layers, size.depth, "layers")
+    _check_within("model.top_k", model.top_k, patches, "patches of a frame")
+    _check_within("model.branch_heads", model.branch_heads, size.dim, "features of a token")
+    if size.dim % model.branch_heads:
+        raise ParamsError(
+            f"model.branch_heads: wanted a divisor of the {size.dim} features of {model.size}, "
+            f"got {model.branch_heads}"
+        )
+    return RoSTFine(
+        encoder,
+        attention_layers=model.attention_layers,
+        top_k=model.top_k,
+        branch_depth=model.branch_depth,
+        branch_heads=model.branch_heads,
+    )
+
+
+def _check_within(key: str, value: int, most: int, of_what: str) -> None:
+    if not 1 <= value <= most:
+        raise ParamsError(f"{key}: wanted 1 to {most}, the {of_what}, got {value}")
+
+
+MODELS: Final[Mapping[str, Callable[[Any, InputParams], nn.Module]]] = {
+    "timesformer": _timesformer,
+    "rostfine": _rostfine,
+}
+
+
+def _encoder(model: TimeSformerParams | RoSTFineParams, input: InputParams) -> Encoder:
+    size = SIZES[model.size]
+    if input.image_px < size.patch_px or input.image_px % size.patch_px:
+        raise ParamsError(
+            f"input.image_px: wanted a multiple of the patch of {model.size}, "
+            f"{size.patch_px}, got {input.image_px}"
+        )
+    return Encoder(size, frames=input.frames, image_px=input.image_px, drop_path=model.drop_path)

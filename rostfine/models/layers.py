@@ -1,0 +1,114 @@
+"""The layers of a vision transformer, for any number of rows of tokens."""
+
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Heads(NamedTuple):
+    """Queries, keys and values of every head."""
+
+    query: Float[Tensor, "row head token width"]
+    key: Float[Tensor, "row head token width"]
+    value: Float[Tensor, "row head token width"]
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention among the tokens of each row; maps are never stored."""
+
+    def __init__(self, dim: int, heads: int, *, qkv_bias: bool = True) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+
+    def heads_of(self, tokens: Float[Tensor, "row token dim"]) -> Heads:
+        """Project tokens to queries, keys and values."""
+        parts = self.qkv(tokens).view(*tokens.shape[:2], 3, self.heads, -1)
+        # Apart first, heads forward then: the gradients join again in one copy instead of two.
+        query, key, value = (part.transpose(1, 2) for part in parts.unbind(2))
+        return Heads(query, key, value)
+
+    def mix(self, heads: Heads) -> Float[Tensor, "row token dim"]:
+        """Let every token take from the others of its row by softmaxed scaled dot products."""
+        mixed = F.scaled_dot_product_attention(heads.query, heads.key, heads.value)
+        out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return out
+
+    def forward(self, tokens: Float[Tensor, "row token dim"]) -> Float[Tensor, "row token dim"]:
+        """Project, then mix."""
+        return self.mix(self.heads_of(tokens))
+
+
+@torch.no_grad()
+def attention_of_first(heads: Heads) -> Float[Tensor, "row rest"]:
+    """Return the attention that token 0 pays to each of the other tokens, summed over heads.
+
+    One row of each map instead of the whole. It carries no gradient: it serves to rank.
+    """
+    width = heads.query.shape[-1]
+    match: Tensor = (heads.query[:, :, :1] * width**-0.5) @ heads.key.transpose(-2, -1)
+    return match.softmax(dim=-1)[:, :, 0, 1:].sum(dim=1)
+
+
+class Mlp(nn.Module):
+    """Two linear layers with an exact GELU between them."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, tokens: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
+        """Transform each token by itself."""
+        out: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
+        return out
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training, a residual is dropped for whole rows at once.
+
+    The kept ones are scaled up so that the mean stays (Huang et al. 2016, arXiv:1603.09382).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def scale(self, like: Tensor, *rows: int) -> Tensor | None:
+        """Draw one factor, 0 or 1 / (1 - rate), for each of `rows`; None where all are kept."""
+        if not self.training or self.rate == 0:
+            return None
+        kept = 1 - self.rate
+        return like.new_empty(rows).bernoulli_(kept) / kept
+
+
+def scaled(residual: Tensor, scale: Tensor | None) -> Tensor:
+    """Multiply `residual` by factors that stand for its first axes."""
+    if scale is None:
+        return residual
+    return residual * scale.reshape(*scale.shape, *[1] * (residual.ndim - scale.ndim))
+
+
+class PatchEmbed(nn.Module):
+    """Cut each frame into square patches without overlap and project each one: E x of eq. 1."""
+
+    def __init__(self, dim: int, patch_px: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, dim, kernel_size=patch_px, stride=patch_px)
+
+    def forward(
+        self, clip: Float[Tensor, "batch 3 frame row col"]
+    ) -> Float[Tensor, "batch frame down across dim"]:
+        """Embed the patches of a clip, leaving them on their grid."""
+        frames = rearrange(clip, "batch chan frame row col -> (batch frame) chan row col")
+        out: Tensor = rearrange(
+            self.proj(frames),
+            "(batch frame) dim down across -> batch frame down across dim",
+            batch=len(clip),
+        )
+        return out
