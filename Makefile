@@ -46,12 +46,13 @@ demo: setup ## From simulated videos and votes to a registered model, in build/d
 	@test -f $(DEMO)/dvc.yaml || rostfine init $(DEMO) --preset small
 	@test -f $(DEMO)/data/tags.csv || rostfine simulate $(DEMO)
 	@cd $(DEMO) && dvc repro
-	@cd $(DEMO) && rostfine predict data/clips/$$(ls data/clips | head -n 1) --model models:/rostfine@champion
+	@echo && echo "The grade distribution of V001_01, by models:/rostfine@champion:"
+	@cd $(DEMO) && rostfine predict data/clips/V001_01.npz --model models:/rostfine@champion
 	@echo
 	@echo "The report:  $(DEMO)/reports/index.html"
 	@echo "Next:        source .venv/bin/activate && cd $(DEMO)"
 	@echo "             dvc repro                  # nothing new, so nothing runs"
-	@echo "             rostfine predict data/raw/P001.avi --tag X,Y"
+	@echo "             rostfine predict data/raw/V001.avi --tag 430,340"
 	@echo "             mlflow ui --backend-store-uri sqlite:///mlflow.db"
 
 repro: setup ## Run what is not up to date in this folder

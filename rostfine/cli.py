@@ -53,9 +53,11 @@ def simulate(
     """Fill the workspace FOLDER with simulated videos, tags and votes of a small study."""
     from rostfine.simulate.study import StudySettings, simulate_study
 
-    changed = {"patients": patients, "seed": seed}
+    settings = StudySettings()
     settings = dataclasses.replace(
-        StudySettings(), **{key: value for key, value in changed.items() if value is not None}
+        settings,
+        patients=settings.patients if patients is None else patients,
+        seed=settings.seed if seed is None else seed,
     )
     with progress("simulating videos", settings.patients) as advance:
         simulate_study(folder, settings, advance=advance)

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 SECONDS_BETWEEN_LINES = 5.0
 
 
+@runtime_checkable
 class Advance(Protocol):
     """Called each time some steps are done, with a word on how it goes."""
 
@@ -48,20 +49,33 @@ def _bar(label: str, total: int) -> Iterator[Advance]:
 
 
 class _Lines:
-    """A line every few seconds, and one at the end."""
+    """A line at the start, one every few seconds, and one at the end."""
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done = label, total, 0
-        self.started = self.last = time.monotonic()
+        self.started = self.told = time.monotonic()
+        self.first: tuple[float, int] | None = None
+        _write_line(f"{label}: 0/{total}")
 
     def __call__(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
         now = time.monotonic()
-        if self.done < self.total and now - self.last < SECONDS_BETWEEN_LINES:
+        # The first steps come late where processes start before them, and tell nothing of the rest.
+        self.first = self.first or (now, self.done)
+        if self.done < self.total and now - self.told < SECONDS_BETWEEN_LINES:
             return
-        self.last = now
-        left_s = (now - self.started) / max(self.done, 1) * (self.total - self.done)
-        when = f"{left_s:.0f} s left" if self.done < self.total else f"{now - self.started:.1f} s"
-        line = f"{self.label}: {self.done}/{self.total}, {when}" + (f", {note}" if note else "")
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+        self.told = now
+        words = [f"{self.label}: {self.done}/{self.total}", self._time(now), note]
+        _write_line(", ".join(filter(None, words)))
+
+    def _time(self, now: float) -> str:
+        if self.done >= self.total:
+            return f"{now - self.started:.1f} s"
+        first_s, first_done = self.first or (now, self.done)
+        since = self.done - first_done
+        return f"{(now - first_s) / since * (self.total - self.done):.0f} s left" if since else ""
+
+
+def _write_line(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

@@ -57,11 +57,11 @@ def test_a_truncated_video_is_named_and_the_other_clips_are_cut(keep):
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("new,P001,0,5000,10\n", ["new", "5000", "frame"]),
+        ("new,V001,0,5000,10\n", ["new", "5000", "frame"]),
         ("new,nowhere,0,10,10\n", ["new", "nowhere", "data/raw"]),
-        ("new,P001,0,ten,10\n", ["tags.csv", "x_px", "'ten'"]),
-        ("new,P001,0,10\n", ["tags.csv", "y_px"]),
-        ("new,P001,99,100,100\n", ["new", "99"]),
+        ("new,V001,0,ten,10\n", ["tags.csv", "x_px", "'ten'"]),
+        ("new,V001,0,10\n", ["tags.csv", "y_px"]),
+        ("new,V001,99,100,100\n", ["new", "99"]),
     ],
 )
 def test_a_bad_tag_is_named_with_what_is_wrong(keep, row, words):

@@ -63,7 +63,9 @@ def test_a_stage_that_meets_bad_input_fails_the_flow_at_once_and_by_its_own_word
 
 def test_a_stage_ends_with_the_flow_that_started_it(graph):
     (graph.folder / "first.py").write_text(
-        "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(600)\n"
+        "import os, pathlib, time\n"
+        "pathlib.Path('pid').write_text(str(os.getpid()))\n"
+        "time.sleep(600)\n"
     )
     code = (
         "import signal, sys; from pathlib import Path; from flows.dvc import reproduce;"

@@ -121,11 +121,11 @@ def test_one_vote_more_runs_everything_from_aggregate_votes_on_and_not_cut_clips
 def test_one_video_more_and_only_that_video_is_read(study):
     raw = study.folder / "data" / "raw"
     source = sorted(raw.iterdir())[0]
-    shutil.copy(source, raw / f"P999{source.suffix}")
+    shutil.copy(source, raw / f"V999{source.suffix}")
     tags = study.folder / "data" / "tags.csv"
     tag = pd.read_csv(tags).iloc[0]
     with tags.open("a") as file:
-        file.write(f"P999-1,P999,{tag['frame']},{tag['x_px']},{tag['y_px']}\n")
+        file.write(f"V999-1,V999,{tag['frame']},{tag['x_px']},{tag['y_px']}\n")
     written = {p: p.stat().st_mtime_ns for p in (study.folder / "data" / "clips").iterdir()}
     output = study.run("dvc", "repro", "cut_clips")
     assert ran(output) == ["cut_clips"]

@@ -1,0 +1,48 @@
+"""Content keys: two clips with the same key are the same clip."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import rostfine
+from rostfine.clips.sources import Source
+from rostfine.files import sha256_of
+from rostfine.params import ClipParams, TrackingParams, plain
+from rostfine.tracking.tags import Tag
+
+CODE = ("clips/cut.py", "tracking/*.py", "video/*.py")
+"""What decides a clip, of the package."""
+
+
+def content_keys(
+    tags: Sequence[Tag],
+    sources: Mapping[str, Source],
+    *,
+    tracking: TrackingParams,
+    clips: ClipParams,
+) -> dict[str, str]:
+    """Return the key of each sample: a hash of video, tag, params and code; empty without video."""
+    settings = {"tracking": plain(tracking), "clips": plain(clips), "code": _code()}
+    # What is done about bad input does not change a good clip.
+    del settings["tracking"]["on_bad_input"]
+    videos = {
+        video_id: sha256_of(source.path) for video_id, source in sources.items() if source.path
+    }
+    return {
+        tag.sample_id: _hash({**settings, "tag": asdict(tag), "video": videos[tag.video_id]})
+        if tag.video_id in videos
+        else ""
+        for tag in tags
+    }
+
+
+def _code() -> list[str]:
+    package = Path(rostfine.__file__).parent
+    return [sha256_of(path) for pattern in CODE for path in sorted(package.glob(pattern))]
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,153 @@
+"""Looking a model up and using it."""
+
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from urllib.parse import unquote, urlparse
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+from torch import nn
+
+from rostfine.clips.store import read_clip
+from rostfine.errors import ClipError, RegistryError
+from rostfine.evaluation.predict import predict
+from rostfine.registry.store import (
+    ARTIFACTS,
+    Store,
+    answering,
+    find_store,
+    import_mlflow,
+    open_client,
+)
+from rostfine.schemas import GRADES, OK
+from rostfine.training.checkpoint import SETTINGS, ModelSettings, load_model
+
+CHAMPION: Final = "models:/rostfine@champion"
+REFERENCE: Final = re.compile(r"(?:models:/)?(?P<name>[^@/']+)(?:@(?P<alias>.+)|/(?P<version>\d+))")
+
+
+class Predictor:
+    """A trained model, with the settings that lead from a video to what it sees."""
+
+    def __init__(self, model: nn.Module, settings: ModelSettings) -> None:
+        self.model, self.settings = model, settings
+
+    def predict_clips(
+        self, frames: UInt8[ndarray, "clip frame row col chan"]
+    ) -> Float32[ndarray, "clip grade"]:
+        """Predict the grade distribution of each clip.
+
+        Raises ClipError if clips are not as the model's own settings cut them.
+        """
+        clips = self.settings.clips
+        wanted = (clips.frames, clips.size_px, clips.size_px, 3)
+        if frames.shape[1:] != wanted:
+            raise ClipError(
+                f"clip: wanted {wanted} (frame, row, col, chan), got {frames.shape[1:]}"
+            )
+        # A copy, because torch warns of arrays that it may not write to.
+        batch = torch.from_numpy(np.array(frames))
+        return predict(self.model, batch, self.settings.experiment.input)
+
+    def predict_clip(
+        self, clip: Path | str | UInt8[ndarray, "frame row col chan"]
+    ) -> dict[str, float]:
+        """Predict the distribution of one clip, a file or its frames: grade to probability."""
+        frames = clip if isinstance(clip, ndarray) else read_clip(Path(clip)).frames
+        shares = self.predict_clips(frames[None])[0].astype(np.float64)
+        return dict(zip(GRADES, (shares / shares.sum()).tolist(), strict=True))
+
+    def predict_video(
+        self, path: Path | str, tag: tuple[float, float], frame: int = 0
+    ) -> dict[str, float]:
+        """Follow the sperm at `tag` (x, y in pixels) of `frame` and predict its distribution.
+
+        Raises VideoError or TagError as cutting does, ClipError if the sperm is lost on the way.
+        """
+        # Video and tracking are of no use to a clip, and cost time to import.
+        from rostfine.clips.cut import cut_video
+        from rostfine.tracking.tags import Tag
+
+        path = Path(path)
+        wanted = Tag(path.stem, path.stem, frame, *tag)
+        settings = self.settings
+        (cut,) = cut_video(path, [wanted], tracking=settings.tracking, clips=settings.clips)
+        if cut.status != OK or cut.frames is None:
+            raise ClipError(f"{path}: no clip at x {tag[0]:g}, y {tag[1]:g}: {cut.reason}")
+        return self.predict_clip(cut.frames)
+
+
+def load(reference: str = CHAMPION, workspace: Path | None = None) -> Predictor:
+    """Load a registered model: `models:/name@alias`, `models:/name/version`, or a folder.
+
+    The registry is that of MLFLOW_TRACKING_URI, else that of the workspace around `workspace` or
+    the current folder. A folder is one with weights.safetensors and settings.json, and needs no
+    registry.
+
+    Raises RegistryError that lists what there is if there is no such model, alias or version.
+    """
+    if (Path(reference) / SETTINGS).is_file():
+        return load_folder(Path(reference))
+    parts = REFERENCE.fullmatch(reference)
+    if not parts:
+        raise RegistryError(
+            f"{reference!r}: wanted models:/name@alias, models:/name/version or a folder of a model"
+        )
+    store = find_store(workspace)
+    if store.database and not store.database.exists():
+        raise RegistryError(f"{reference}: nothing is registered yet in {store.database.parent}")
+    with answering(store), TemporaryDirectory(prefix="rostfine-") as scratch:
+        client = open_client(store)
+        version = _find_version(client, reference, parts)
+        place = client.get_model_version_download_uri(version.name, version.version)
+        return load_folder(_model_folder(_fetch(store, place, Path(scratch))))
+
+
+def load_folder(folder: Path) -> Predictor:
+    """Load a saved model from a folder with weights.safetensors and settings.json."""
+    return Predictor(*load_model(folder))
+
+
+def _find_version(client: Any, reference: str, parts: re.Match[str]) -> Any:
+    models = {model.name: model for model in client.search_registered_models(max_results=1000)}
+    if parts["name"] not in models:
+        known = ", ".join(sorted(models)) or "none"
+        raise RegistryError(f"{reference}: no model {parts['name']!r}; known: {known}")
+    versions = client.search_model_versions(f"name='{parts['name']}'")
+    numbers = sorted(int(version.version) for version in versions)
+    aliases = models[parts["name"]].aliases
+    wanted = parts["version"] or aliases.get(parts["alias"])
+    for version in versions:
+        if str(version.version) == str(wanted):
+            return version
+    missing = f"version {wanted}" if wanted else f"alias {parts['alias']!r}"
+    raise RegistryError(
+        f"{reference}: no {missing} of model {parts['name']!r}; known: "
+        f"{', '.join([*(f'@{alias}' for alias in sorted(aliases)), *map(str, numbers)])}"
+    )
+
+
+def _fetch(store: Store, place: str, scratch: Path) -> Path:
+    """Return the folder of a version: where it lies if that is on this machine, else a copy."""
+    if urlparse(place).scheme != "file":
+        artifacts = import_mlflow("mlflow.artifacts")
+        return Path(
+            artifacts.download_artifacts(place, dst_path=str(scratch), tracking_uri=store.uri)
+        )
+    folder = Path(unquote(urlparse(place).path))
+    if not folder.exists() and store.database and ARTIFACTS in folder.parts:
+        # MLflow keeps absolute paths; a workspace that was moved has its artifacts beside it still.
+        inner = folder.parts[folder.parts.index(ARTIFACTS) :]
+        folder = store.database.parent.joinpath(*inner)
+    return folder
+
+
+def _model_folder(folder: Path) -> Path:
+    found = sorted(folder.glob(f"data/*/{SETTINGS}"))
+    if len(found) != 1:
+        raise RegistryError(f"{folder}: wanted one data/*/{SETTINGS}, got {len(found)}")
+    return found[0].parent

@@ -1,0 +1,174 @@
+"""Putting a trained model into the registry, with all that says where it came from."""
+
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from rostfine.errors import RegistryError
+from rostfine.files import read_json
+from rostfine.params import ClipParams, parse, plain
+from rostfine.registry.store import Store, answering, find_store, import_mlflow, open_client
+from rostfine.schemas import GRADES
+from rostfine.training.checkpoint import SETTINGS, ModelSettings
+
+LOADER: Final = "rostfine.registry.pyfunc_model"
+REQUIRED: Final = ("rostfine", "torch", "safetensors", "numpy", "einops", "mlflow")
+READY_WITHIN_S: Final = 300
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What is kept with a model: metrics by fold (step = fold), single metrics, and tags."""
+
+    fold_metrics: Iterable[tuple[str, int, float]] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of a registered model, and the alias that now points to it."""
+
+    name: str
+    version: str
+    alias: str
+    run_id: str
+
+
+def register(
+    folder: Path,
+    name: str,
+    *,
+    alias: str,
+    kept: Registration,
+    workspace: Path | None = None,
+) -> RegisteredVersion:
+    """Make the saved model of `folder` the next version of `name`, then move `alias` to it.
+
+    The alias moves last, when the version is ready: a failure leaves it where it was. Nothing is
+    pickled: the version holds the folder's safetensors and JSON, and is loaded by this package.
+
+    Raises RegistryError if there is no model in `folder`, or the registry does not answer.
+    """
+    if not (folder / SETTINGS).is_file():
+        raise RegistryError(f"{folder}: no saved model here; run cross_validate first")
+    settings = parse(ModelSettings, read_json(folder / SETTINGS))
+    store = find_store(workspace)
+    with answering(store):
+        client = open_client(store)
+        run_id = _start_run(client, store, name, settings.experiment_name)
+        try:
+            _log(client, run_id, settings, kept)
+            found = _add_version(client, run_id, folder, name, settings.clips)
+            client.set_registered_model_alias(name, alias, found)
+        except BaseException:
+            client.set_terminated(run_id, "FAILED")
+            raise
+        client.set_terminated(run_id, "FINISHED")
+    return RegisteredVersion(name, found, alias, run_id)
+
+
+def flatten(content: Any, where: str = "") -> dict[str, str]:
+    """Return nested plain params as dotted keys to text: `fit.lr` to `0.001`."""
+    if not isinstance(content, Mapping):
+        return {where: content if isinstance(content, str) else json.dumps(content)}
+    return {
+        key: text
+        for name, inner in content.items()
+        for key, text in flatten(inner, f"{where}.{name}" if where else name).items()
+    }
+
+
+def _start_run(client: Any, store: Store, name: str, experiment: str) -> str:
+    found = client.get_experiment_by_name(name)
+    experiment_id = (
+        found.experiment_id
+        if found
+        else client.create_experiment(name, artifact_location=store.artifact_location)
+    )
+    return str(client.create_run(experiment_id, run_name=f"register {experiment}").info.run_id)
+
+
+def _log(client: Any, run_id: str, settings: ModelSettings, kept: Registration) -> None:
+    entities = import_mlflow("mlflow.entities")
+    now_ms = int(time.time() * 1000)
+    tags = {
+        "experiment": settings.experiment_name,
+        "trained_on": settings.trained_on,
+        "rostfine_version": version("rostfine"),
+        **kept.tags,
+    }
+    metrics = [(key, 0, value) for key, value in kept.metrics.items()]
+    client.log_batch(
+        run_id,
+        metrics=[
+            entities.Metric(key, value, now_ms, step)
+            for key, step, value in [*kept.fold_metrics, *metrics]
+        ],
+        params=[entities.Param(key, value) for key, value in flatten(plain(settings)).items()],
+        tags=[entities.RunTag(key, value) for key, value in tags.items()],
+    )
+
+
+def _add_version(client: Any, run_id: str, folder: Path, name: str, clips: ClipParams) -> str:
+    run = client.get_run(run_id)
+    own_tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
+    model = client.create_logged_model(run.info.experiment_id, name=name, source_run_id=run_id)
+    with tempfile.TemporaryDirectory(prefix="rostfine-") as made:
+        _write_pyfunc(Path(made) / "model", folder, clips, model_id=model.model_id)
+        client.log_model_artifacts(model.model_id, str(Path(made) / "model"))
+    client.finalize_logged_model(model.model_id, "READY")
+    _ensure_name(client, name)
+    # The place itself, not models:/<id>, which MLflow would look up in whatever store is global.
+    created = client.create_model_version(
+        name,
+        model.artifact_location,
+        run_id,
+        tags=own_tags,
+        await_creation_for=READY_WITHIN_S,
+        model_id=model.model_id,
+    )
+    return str(created.version)
+
+
+def _ensure_name(client: Any, name: str) -> None:
+    exceptions = import_mlflow("mlflow.exceptions")
+    try:
+        client.create_registered_model(name)
+    except exceptions.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _write_pyfunc(target: Path, folder: Path, clips: ClipParams, *, model_id: str) -> None:
+    """Write an MLflow model of `folder`, with its signature, that this package loads."""
+    models, pyfunc = import_mlflow("mlflow.models"), import_mlflow("mlflow.pyfunc")
+    with warnings.catch_warnings():
+        # A clip as the example that MLflow asks for is 18 MB of JSON; the signature says as much.
+        warnings.filterwarnings("ignore", "(?s).*input example", UserWarning)
+        pyfunc.save_model(
+            str(target),
+            loader_module=LOADER,
+            data_path=str(folder),
+            mlflow_model=models.Model(model_id=model_id),
+            signature=_signature(clips),
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED],
+        )
+
+
+def _signature(clips: ClipParams) -> Any:
+    """Clips (clip, frame, row, col, chan) uint8 in, grade distributions (clip, grade) out."""
+    models, types = import_mlflow("mlflow.models"), import_mlflow("mlflow.types")
+    shape = (-1, clips.frames, clips.size_px, clips.size_px, 3)
+    return models.ModelSignature(
+        inputs=types.Schema([types.TensorSpec(np.dtype("uint8"), shape, "frames")]),
+        outputs=types.Schema([types.TensorSpec(np.dtype("float32"), (-1, len(GRADES)))]),
+    )

@@ -1,0 +1,238 @@
+"""The page: what is told, in which order, from tables and frames that a stage has read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, UInt8
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from numpy import ndarray
+
+from rostfine.evaluation.tables import (
+    BETTER,
+    METRIC_NAMES,
+    SMALLER_IS_BETTER,
+    UNDECIDED,
+    WORSE,
+    ZERO_R,
+)
+from rostfine.metrics import METRICS
+from rostfine.report import figures
+from rostfine.schemas import GRADES, OK
+
+UNUSABLE_SHOWN: Final = 30
+SIGNS: Final[Mapping[str, str]] = {BETTER: "▲", WORSE: "▼", UNDECIDED: "◦"}
+DISTANCES: Final = tuple(name for name in METRIC_NAMES if name in SMALLER_IS_BETTER)
+ACCURACIES: Final = tuple(name for name in METRIC_NAMES if name not in SMALLER_IS_BETTER)
+DIGITS: Final = {**dict.fromkeys(DISTANCES, 4), **dict.fromkeys(ACCURACIES, 3)}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A clip with its experts' distribution and the one predicted out of fold."""
+
+    sample_id: str
+    patient_id: str
+    frames: UInt8[ndarray, "frame row col chan"]
+    true: Float[ndarray, " grade"]
+    predicted: Float[ndarray, " grade"]
+
+
+@dataclass(frozen=True)
+class FollowedTrack:
+    """A clip with how well its sperm was recognised in each frame."""
+
+    sample_id: str
+    video_id: str
+    frames: UInt8[ndarray, "frame row col chan"]
+    score: Float[ndarray, " frame"]
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that the page is made of; `experiment` is the registered one."""
+
+    experiment: str
+    facts: Mapping[str, str]
+    as_of: str
+    clips: pd.DataFrame
+    labels: pd.DataFrame
+    votes: int
+    experts: int
+    summary: pd.DataFrame
+    fold_metrics: pd.DataFrame
+    histories: Mapping[str, Mapping[str, Sequence[Mapping[str, float | int]]]]
+    true: Float[ndarray, "sample grade"]
+    predicted: Float[ndarray, "sample grade"]
+    samples: Sequence[Sample]
+    worst: Sequence[FollowedTrack]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page, and the figures in it."""
+
+    html: str
+    figures: tuple[figures.Figure, ...]
+
+
+def render_page(data: ReportData) -> Page:
+    """Draw the figures and fill the template."""
+    drawn = (
+        figures.draw_gaps(data.summary),
+        figures.draw_learning(data.histories),
+        figures.draw_labels(data.labels, data.predicted),
+        figures.draw_expected(data.true, data.predicted),
+    )
+    environment = Environment(
+        loader=PackageLoader("rostfine.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("template.html.j2").render(
+        data=data,
+        figures={figure.name: {"svg": Markup(figure.svg), "says": figure.says} for figure in drawn},
+        counts=_counts(data),
+        headline=_headline(data),
+        summaries=[_summary(data, DISTANCES), _summary(data, ACCURACIES)],
+        folds=_folds(data.fold_metrics),
+        metric_names=METRIC_NAMES,
+        unusable=_unusable(data.clips),
+        samples=[_sample(sample) for sample in data.samples],
+        worst=[_track(track) for track in data.worst],
+    )
+    return Page(html, drawn)
+
+
+def pick_evenly(distance: Float[ndarray, " sample"], count: int) -> list[int]:
+    """Choose `count` samples evenly from the best predicted to the worst, so as not to flatter."""
+    order = np.argsort(distance, kind="stable")
+    ranks = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
+    return [int(row) for row in order[ranks]]
+
+
+def _counts(data: ReportData) -> list[tuple[str, str]]:
+    status = data.clips["status"].value_counts()
+    lost, failed = int(status.get("lost", 0)), int(status.get("failed", 0))
+    counted = {
+        "videos": data.clips["video_id"].nunique(),
+        "patients": data.clips["patient_id"].nunique(),
+        "clips": int(status.get(OK, 0)),
+        "lost on the way": lost,
+        "failed": failed,
+        "labelled clips": len(data.labels),
+        "votes": data.votes,
+        "experts": data.experts,
+    }
+    return [(name, f"{count:,}") for name, count in counted.items()]
+
+
+def _headline(data: ReportData) -> list[dict[str, str]]:
+    """Tell for each distance how the registered experiment stands to ZeroR."""
+    rows = data.summary.set_index(["experiment", "metric"])
+    told = []
+    for metric in DISTANCES:
+        row: Any = rows.loc[(data.experiment, metric)]
+        zero: Any = rows.loc[(ZERO_R, metric)]
+        share = row["minus_zero_r"] / zero["out_of_fold"] if zero["out_of_fold"] else 0.0
+        told.append(
+            {
+                "metric": METRIC_NAMES[metric],
+                "value": f"{row['out_of_fold']:.4f}",
+                "zero_r": f"{zero['out_of_fold']:.4f}",
+                "share": f"{abs(share):.0%} {'below' if share < 0 else 'above'}",
+                **_gap(row, 4),
+            }
+        )
+    return told
+
+
+def _summary(data: ReportData, metrics: Sequence[str]) -> dict[str, Any]:
+    digits = DIGITS[metrics[0]]
+    rows = data.summary.set_index(["experiment", "metric"])
+    return {
+        "metrics": [METRIC_NAMES[metric] for metric in metrics],
+        "rows": [
+            {
+                "name": name,
+                "is_zero_r": name == ZERO_R,
+                "is_registered": name == data.experiment,
+                "cells": [
+                    {"spread": _spread(row, digits), **_gap(row, digits)}
+                    for row in (rows.loc[(name, metric)] for metric in metrics)
+                ],
+            }
+            for name in data.summary["experiment"].unique()
+        ],
+    }
+
+
+def _gap(row: Any, digits: int) -> dict[str, str]:
+    """Tell the difference to ZeroR, its interval, and what follows from it."""
+    low, high = (_signed(row[name], digits) for name in ("minus_zero_r_low", "minus_zero_r_high"))
+    return {
+        "gap": _signed(row["minus_zero_r"], digits),
+        "limits": f"{low} to {high}",
+        "verdict": row["verdict"],
+        "sign": SIGNS.get(row["verdict"], ""),
+    }
+
+
+def _spread(row: Any, digits: int) -> str:
+    return f"{row['mean']:.{digits}f} ± {row['sd']:.{digits}f}"
+
+
+def _signed(number: float, digits: int) -> str:
+    return f"{number:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _folds(fold_metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return for each experiment a row per fold, its cells in the order of METRIC_NAMES."""
+    wide = fold_metrics.pivot_table(index=["experiment", "fold"], columns="metric", values="value")
+    return [
+        {
+            "name": name,
+            "rows": [
+                (fold, [f"{wide.loc[(name, fold), m]:.{DIGITS[m]}f}" for m in METRIC_NAMES])
+                for fold in sorted(part["fold"].unique())
+            ],
+        }
+        for name, part in fold_metrics.groupby("experiment", sort=False)
+    ]
+
+
+def _unusable(clips: pd.DataFrame) -> dict[str, Any]:
+    rows = clips[clips["status"] != OK]
+    shown = rows.head(UNUSABLE_SHOWN)
+    columns = ["sample_id", "video_id", "status", "reason"]
+    return {"rows": shown[columns].fillna("").to_dict("records"), "more": len(rows) - len(shown)}
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    emd = METRICS["emd"](sample.predicted[None], sample.true[None])[0]
+    return {
+        "sample_id": sample.sample_id,
+        "patient_id": sample.patient_id,
+        "strip": figures.make_strip(sample.frames),
+        "emd": f"{emd:.3f}",
+        "grades": [
+            {"grade": grade, "true": f"{true:.2f}", "predicted": f"{predicted:.2f}"}
+            for grade, true, predicted in zip(GRADES, sample.true, sample.predicted, strict=True)
+        ],
+    }
+
+
+def _track(track: FollowedTrack) -> dict[str, Any]:
+    return {
+        "sample_id": track.sample_id,
+        "video_id": track.video_id,
+        "strip": figures.make_strip(track.frames),
+        "spark": Markup(figures.draw_scores(track.score)),
+        "lowest": f"{track.score.min():.2f}",
+        "mean": f"{track.score.mean():.2f}",
+    }

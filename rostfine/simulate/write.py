@@ -1,0 +1,86 @@
+"""Encode grey frames as a video file."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange
+from jaxtyping import UInt8
+
+NEUTRAL_CHROMA: Final = 128
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How one kind of file is made; luma is written as it is, and chroma says grey."""
+
+    encoder: str
+    suffix: str
+    pixel_format: str
+    full_range: bool  # luma 0..255; else a player takes 16..235 for black to white
+    options: Mapping[str, str] = field(default_factory=dict)
+    quantiser: int | None = None  # the encoder's own scale: lower is better and larger
+    even_sides: bool = False
+
+
+CODECS: Final[Mapping[str, Codec]] = {
+    "mjpeg": Codec("mjpeg", ".avi", "yuvj420p", full_range=True, quantiser=2),
+    "h264": Codec(
+        "libx264",
+        ".mp4",
+        "yuv420p",
+        full_range=True,
+        options={"preset": "ultrafast", "crf": "23"},
+        even_sides=True,
+    ),
+    "mpeg4": Codec("mpeg4", ".mp4", "yuv420p", full_range=False, quantiser=2),
+}
+"""What a video can be written as."""
+
+
+def write_video(
+    path: Path,
+    frames: Iterable[UInt8[np.ndarray, "row col"]],
+    *,
+    codec: Codec,
+    frame_rate_hz: float,
+) -> None:
+    """Encode `frames`, all of one size, on one thread: the same frames give the same bytes."""
+    rate = Fraction(frame_rate_hz).limit_denominator(1001)
+    with av.open(str(path), "w") as container:
+        stream: Any = None
+        for luma in frames:
+            if stream is None:
+                stream = _add_stream(container, codec, rate, luma.shape)
+            container.mux(stream.encode(_picture(luma, codec)))
+        if stream is not None:
+            container.mux(stream.encode(None))
+
+
+def _add_stream(container: Any, codec: Codec, rate: Fraction, size: tuple[int, ...]) -> Any:
+    stream = container.add_stream(codec.encoder, rate=rate, options=dict(codec.options))
+    stream.height, stream.width = size
+    stream.pix_fmt = codec.pixel_format
+    context = stream.codec_context
+    # Several threads may cut a picture differently; the processes share the cores anyway.
+    context.thread_count = 1
+    if codec.full_range:
+        context.color_range = ColorRange.JPEG
+    if codec.quantiser is not None:
+        context.qmin = context.qmax = codec.quantiser
+        context.options = {"qmin": str(codec.quantiser), "qmax": str(codec.quantiser)}
+    return stream
+
+
+def _picture(luma: UInt8[np.ndarray, "row col"], codec: Codec) -> Any:
+    height, width = luma.shape
+    picture = av.VideoFrame(width, height, codec.pixel_format)
+    for plane, values in zip(picture.planes, (luma, None, None), strict=True):
+        # A plane's lines may be longer than the picture is wide.
+        lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        lines[:, : plane.width] = NEUTRAL_CHROMA if values is None else values
+    return picture

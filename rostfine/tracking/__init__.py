@@ -1,0 +1,1 @@
+"""Following a tagged sperm through a video by template matching."""

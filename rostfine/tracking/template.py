@@ -1,0 +1,140 @@
+"""What the tagged sperm looks like: how large its head is, and templates of it.
+
+Everything is seen through a square grid whose cells are a tenth of the head's length, so that no
+constant depends on the microscope. Where a head is shows in the *headness*: how much the picture
+strays from its surroundings, either way, within a disc of the head's size. It is blind to what the
+head looks like, and so to its turning; the templates know that, and tell it from other heads.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from rostfine.params import TrackingParams
+from rostfine.video.crop import cut_square
+
+Luma = UInt8[np.ndarray, "row col"]
+Cells = Float32[np.ndarray, "cell_row cell_col"]
+
+CELLS_PER_HEAD: Final = 10
+TEMPLATE_RADIUS: Final = 8
+"""In cells: the template holds the head and a part of its surroundings and tail."""
+ROTATED_RADIUS: Final = math.ceil(TEMPLATE_RADIUS * math.sqrt(2))
+TURNS_DEG: Final = (-20.0, 0.0, 20.0)
+"""How far a head may turn from one frame to the next, in steps that matching still bridges."""
+DISC_SIGMA: Final = 3.1
+"""In cells; the Gaussian that answers best to a disc with the diameter of the head."""
+RING_RATIO: Final = 1.6
+"""Of two Gaussians whose difference comes next to the Laplacian (Marr and Hildreth, 1980)."""
+LOCAL_CELLS: Final = 41
+"""Side of the square whose mean is the local background."""
+MARGIN: Final = 16
+"""In cells: how far beyond a place the headness looks; also holds a template."""
+SIZES_TRIED: Final = 12
+TAG_SLACK: Final = 0.25
+"""How far a tag may be off the middle of its head, as a standard deviation in heads."""
+RECENTRED: Final = 0.3
+"""Share of the way from the tag to the middle of the headness that is gone."""
+FAINTEST: Final = 0.3
+"""Grey levels of headness below which there is nothing to follow; keeps a quotient finite."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where the tagged head is, how long, and how strongly it stands out, in grey levels."""
+
+    x_px: float
+    y_px: float
+    length_px: float
+    headness: float
+
+
+def look(luma: Luma, x_px: float, y_px: float, *, radius: int, cell_px: float) -> Cells:
+    """Sample the surroundings of a place of the frame: `radius` cells to each side of its own."""
+    x_px = min(max(x_px, 0.0), luma.shape[1] - 1.0)
+    y_px = min(max(y_px, 0.0), luma.shape[0] - 1.0)
+    cells = 2 * radius + 1
+    return cut_square(luma, x_px, y_px, cells=cells, cell_px=cell_px).astype(np.float32)
+
+
+def headness(cells: Cells) -> Cells:
+    """Return how much each place looks like the middle of a head-sized disc that stands out."""
+    background = cv2.blur(cells, (LOCAL_CELLS, LOCAL_CELLS), borderType=cv2.BORDER_REFLECT_101)
+    strays = cv2.absdiff(cells, background)
+    disc = cv2.GaussianBlur(strays, (0, 0), DISC_SIGMA)
+    ring = cv2.GaussianBlur(strays, (0, 0), DISC_SIGMA * RING_RATIO)
+    answer: Cells = disc - ring
+    return answer
+
+
+def find_head(luma: Luma, x_px: float, y_px: float, params: TrackingParams) -> Head:
+    """Find the head that was tagged at (`x_px`, `y_px`): the size and place that answer best."""
+    sizes = np.geomspace(params.min_head_px, params.max_head_px, SIZES_TRIED)
+    return max(
+        (_head_of_size(luma, x_px, y_px, length_px=float(size)) for size in sizes),
+        key=lambda found: found[0],
+    )[1]
+
+
+def _head_of_size(luma: Luma, x_px: float, y_px: float, *, length_px: float) -> tuple[float, Head]:
+    """Return the best place for a head of this length, and how good it is for the tag."""
+    radius = CELLS_PER_HEAD + MARGIN
+    cell_px = length_px / CELLS_PER_HEAD
+    cells = look(luma, x_px, y_px, radius=radius, cell_px=cell_px)
+    answer = headness(cells)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    off = np.arange(-CELLS_PER_HEAD, CELLS_PER_HEAD + 1)
+    distance = np.hypot(off[None], off[:, None]) / CELLS_PER_HEAD
+    likely = answer * np.exp(-0.5 * (distance / TAG_SLACK) ** 2)
+    row, col = np.unravel_index(int(likely.argmax()), likely.shape)
+    head = Head(
+        x_px=x_px + RECENTRED * float(off[col]) * cell_px,
+        y_px=y_px + RECENTRED * float(off[row]) * cell_px,
+        length_px=length_px,
+        headness=max(float(answer[row, col]), FAINTEST),
+    )
+    return float(likely[row, col]), head
+
+
+class Templates:
+    """The head as it was tagged, turned as it has turned since, and as it looked lately."""
+
+    def __init__(self, luma: Luma, head: Head) -> None:
+        self._cell_px = head.length_px / CELLS_PER_HEAD
+        self._tagged = self._cut(luma, head.x_px, head.y_px, ROTATED_RADIUS)
+        self._recent = self._turned(0.0)
+        self._turn_deg = 0.0
+
+    def match(self, cells: Cells) -> Float32[np.ndarray, "template row col"]:
+        """Correlate every template with every place, -1..1; the last one is the recent look."""
+        turned = [self._turned(self._turn_deg + turn) for turn in TURNS_DEG]
+        return np.stack(
+            [cv2.matchTemplate(cells, t, cv2.TM_CCOEFF_NORMED) for t in (*turned, self._recent)]
+        )
+
+    def renew(
+        self,
+        luma: Luma,
+        place_px: tuple[float, float],
+        *,
+        correlations: Float32[np.ndarray, " template"],
+        share: float,
+    ) -> None:
+        """Take the look at a place where the head was found, and the turn that fitted best."""
+        self._turn_deg += TURNS_DEG[int(correlations[: len(TURNS_DEG)].argmax())]
+        now = self._cut(luma, *place_px, TEMPLATE_RADIUS)
+        self._recent = (1 - np.float32(share)) * self._recent + np.float32(share) * now
+
+    def _cut(self, luma: Luma, x_px: float, y_px: float, radius: int) -> Cells:
+        return look(luma, x_px, y_px, radius=radius, cell_px=self._cell_px)
+
+    def _turned(self, angle_deg: float) -> Cells:
+        middle = float(ROTATED_RADIUS)
+        turn = cv2.getRotationMatrix2D((middle, middle), angle_deg, 1.0)
+        turn[:, 2] -= ROTATED_RADIUS - TEMPLATE_RADIUS
+        side = 2 * TEMPLATE_RADIUS + 1
+        turned: Cells = cv2.warpAffine(self._tagged, turn, (side, side))
+        return turned

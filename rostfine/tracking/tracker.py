@@ -1,0 +1,152 @@
+"""Following one head from frame to frame."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32
+
+from rostfine.params import TrackingParams
+from rostfine.tracking.motion import Motion, Prediction
+from rostfine.tracking.template import (
+    CELLS_PER_HEAD,
+    FAINTEST,
+    MARGIN,
+    TEMPLATE_RADIUS,
+    Cells,
+    Luma,
+    Templates,
+    find_head,
+    headness,
+    look,
+)
+
+REACH_SD: Final = 3.5
+"""How far from the predicted place is searched, in standard deviations of the prediction."""
+MOST_CELLS: Final = 40
+"""The furthest search to each side, in cells."""
+PRIOR_SPREAD: Final = 2.0
+"""Variance of the prior over that of the prediction: sperm swim less evenly than the filter."""
+LIKENESS_POWER: Final = 3.0
+HEADNESS_POWER: Final = 0.5
+"""How much likeness and headness count beside the prior."""
+BRIGHTEST: Final = 1.5
+"""Headness over that of the target beyond which a place is no more of a head."""
+FOLLOWED: Final = 0.1
+"""Share of the newest headness in that of the target."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the head is in one frame; where it was not seen, where it is presumed."""
+
+    x_px: float
+    y_px: float
+    score: float  # 0..1: likeness with the templates, less where hardly anything stands out
+    is_seen: bool
+
+
+class Follower:
+    """Follows the sperm that was tagged at (`x_px`, `y_px`) of a first frame.
+
+    `unseen` counts the frames since it was last seen.
+    """
+
+    def __init__(self, luma: Luma, x_px: float, y_px: float, params: TrackingParams) -> None:
+        head = find_head(luma, x_px, y_px, params)
+        self.head = head
+        self._params = params
+        self._cell_px = head.length_px / CELLS_PER_HEAD
+        self._headness = head.headness
+        self._templates = Templates(luma, head)
+        self._motion = Motion(
+            head.x_px,
+            head.y_px,
+            head_px=head.length_px,
+            speed_heads=params.speed_heads,
+            turn_heads=params.turn_heads,
+        )
+        self.unseen = 0
+
+    @property
+    def start(self) -> Position:
+        """The middle of the tagged head."""
+        return Position(self.head.x_px, self.head.y_px, score=1.0, is_seen=True)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the head was not seen for too many frames in a row."""
+        return self.unseen >= self._params.lost_after
+
+    def step(self, luma: Luma) -> Position:
+        """Find the head in the next frame."""
+        expected = self._motion.predict()
+        found = self._search(luma, expected)
+        if found.score < self._params.min_score:
+            self.unseen += 1
+            self._motion.coast()
+            return Position(expected.x_px, expected.y_px, found.score, is_seen=False)
+        self.unseen = 0
+        self._motion.correct(found.x_px, found.y_px)
+        place_px = (found.x_px, found.y_px)
+        self._templates.renew(
+            luma, place_px, correlations=found.correlations, share=self._params.renew
+        )
+        newest = max(found.headness, FAINTEST)
+        self._headness = (1 - FOLLOWED) * self._headness + FOLLOWED * newest
+        return Position(found.x_px, found.y_px, found.score, is_seen=True)
+
+    def _search(self, luma: Luma, expected: Prediction) -> "_Found":
+        reach_px = REACH_SD * expected.sd_px
+        radius = min(max(math.ceil(reach_px / self._cell_px), 3), MOST_CELLS)
+        x_px = min(max(expected.x_px, 0.0), luma.shape[1] - 1.0)
+        y_px = min(max(expected.y_px, 0.0), luma.shape[0] - 1.0)
+        cells = look(luma, x_px, y_px, radius=radius + MARGIN, cell_px=self._cell_px)
+        stands_out = headness(cells)[MARGIN:-MARGIN, MARGIN:-MARGIN] / self._headness
+        stands_out = np.clip(stands_out, 0, BRIGHTEST)
+        spare = MARGIN - TEMPLATE_RADIUS
+        likenesses = self._templates.match(cells[spare:-spare, spare:-spare])
+        likeness = np.clip(likenesses.max(axis=0), 0, 1)
+        off_px = np.arange(-radius, radius + 1) * self._cell_px
+        good = likeness**LIKENESS_POWER * stands_out**HEADNESS_POWER
+        good *= _prior(x_px + off_px, y_px + off_px, expected, luma.shape)
+        row, col = np.unravel_index(int(good.argmax()), good.shape)
+        down, across = _peak(good[:, col], int(row)), _peak(good[row], int(col))
+        return _Found(
+            x_px=x_px + (across - radius) * self._cell_px,
+            y_px=y_px + (down - radius) * self._cell_px,
+            score=float(likeness[row, col] * min(stands_out[row, col], 1) ** HEADNESS_POWER),
+            headness=float(stands_out[row, col] * self._headness),
+            correlations=likenesses[:, row, col],
+        )
+
+
+@dataclass(frozen=True)
+class _Found:
+    x_px: float
+    y_px: float
+    score: float
+    headness: float
+    correlations: Float32[np.ndarray, " template"]
+
+
+def _prior(
+    x_px: np.ndarray, y_px: np.ndarray, expected: Prediction, shape: tuple[int, ...]
+) -> Cells:
+    """Return how likely each place is before it is looked at; none outside of the frame."""
+    spread_px = math.sqrt(PRIOR_SPREAD) * expected.sd_px
+    across = np.exp(-0.5 * ((x_px - expected.x_px) / spread_px) ** 2)
+    down = np.exp(-0.5 * ((y_px - expected.y_px) / spread_px) ** 2)
+    across *= (x_px >= 0) & (x_px <= shape[1] - 1)
+    down *= (y_px >= 0) & (y_px <= shape[0] - 1)
+    return np.outer(down, across).astype(np.float32)
+
+
+def _peak(values: Float32[np.ndarray, " cell"], at: int) -> float:
+    """Return where the parabola through the greatest value and its neighbours is greatest."""
+    if not 0 < at < len(values) - 1:
+        return float(at)
+    before, here, after = (float(v) for v in values[at - 1 : at + 2])
+    bend = before - 2 * here + after
+    return at + (0.5 * (before - after) / bend if bend < 0 else 0.0)

@@ -1,0 +1,69 @@
+"""An experiment, from its settings to its run folder."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rostfine.files import write_json
+from rostfine.metrics import METRICS
+from rostfine.params import Params
+from rostfine.progress import Advance, silent
+from rostfine.schemas import FOLDS, GRADE_COLUMNS, LABELS, PREDICTIONS, read_table, write_table
+from rostfine.training.checkpoint import ModelSettings
+from rostfine.training.folds import PREDICTIONS_FILE, Fit
+from rostfine.training.ray_train import train_fits
+
+METRICS_FILE = "metrics.json"
+CHOOSES_BEST_FOLD = "emd"
+
+
+def plan(workspace: Path, params: Params, name: str) -> list[Fit]:
+    """List the fits of an experiment: one per fold, and one on all data if that is its final."""
+    folds = read_table(workspace / "data" / "folds.parquet", FOLDS)["fold"].unique()
+    todo: list[Fit] = [Fit(fold) for fold in sorted(folds.tolist())]
+    return todo + [Fit(None)] * (params.experiments[name].final == "all_data")
+
+
+def cross_validate(
+    workspace: Path,
+    params: Params,
+    name: str,
+    todo: Sequence[Fit],
+    *,
+    advance: Advance = silent,
+) -> None:
+    """Do the fits of experiment `name` and fill `runs/<name>`; `advance` is called for each epoch.
+
+    Raises TrainingError with a line for each fit that failed.
+    """
+    experiment = params.experiments[name]
+    run_folder = workspace / "runs" / name
+    train_fits(
+        todo,
+        ModelSettings(name, "", experiment, params.tracking, params.clips),
+        workspace=workspace,
+        run_folder=run_folder,
+        max_at_once=params.cross_validate.max_folds_in_flight,
+        advance=advance,
+    )
+    held_out = [fit for fit in todo if fit.held_out is not None]
+    parts = [read_table(run_folder / f.folder / PREDICTIONS_FILE, PREDICTIONS) for f in held_out]
+    predictions = pd.concat(parts, ignore_index=True)
+    write_table(run_folder / PREDICTIONS_FILE, predictions, PREDICTIONS)
+    by_fold = _mean_by_fold(predictions, read_table(workspace / "data/labels.parquet", LABELS))
+    write_json(run_folder / METRICS_FILE, by_fold.mean().to_dict())
+    if experiment.final == "best_fold":
+        best = Fit(int(np.asarray(by_fold.index)[by_fold[CHOOSES_BEST_FOLD].argmin()]))
+        shutil.copytree(run_folder / best.folder, run_folder / Fit(None).folder)
+
+
+def _mean_by_fold(predictions: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Mean of each metric over the samples of each fold: rows are folds."""
+    columns = list(GRADE_COLUMNS)
+    wanted = labels.set_index("sample_id").loc[predictions["sample_id"], columns]
+    true, predicted = wanted.to_numpy(np.float64), predictions[columns].to_numpy(np.float64)
+    values = pd.DataFrame({name: metric(predicted, true) for name, metric in METRICS.items()})
+    return values.groupby(predictions["fold"].to_numpy()).mean()

@@ -1,0 +1,63 @@
+"""Optimisers and learning-rate schedules."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from rostfine.params import FitParams
+
+
+def make_optimizer(model: nn.Module, params: FitParams) -> Optimizer:
+    """Make the optimiser that `params` name, over all weights of `model`."""
+    return _OPTIMIZERS[params.optimizer](model, params)
+
+
+def make_schedule(optimizer: Optimizer, params: FitParams, steps_per_epoch: int) -> LambdaLR:
+    """Make the schedule of the learning rate, to be stepped after each batch."""
+    warmup = round(params.warmup_epochs * steps_per_epoch)
+    total = params.epochs * steps_per_epoch
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return _DECAYS[params.schedule]((step - warmup) / max(total - warmup, 1))
+
+    return LambdaLR(optimizer, factor)
+
+
+def _sgd(model: nn.Module, params: FitParams) -> Optimizer:
+    return SGD(
+        model.parameters(),
+        lr=params.lr,
+        momentum=params.momentum,
+        weight_decay=params.weight_decay,
+    )
+
+
+def _adamw(model: nn.Module, params: FitParams) -> Optimizer:
+    """`momentum` is Adam's first beta; norms, biases and embeddings are not decayed."""
+    matrices = [p for name, p in model.named_parameters() if _is_matrix(name, p)]
+    others = [p for name, p in model.named_parameters() if not _is_matrix(name, p)]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    return AdamW(
+        groups, lr=params.lr, betas=(params.momentum, 0.999), weight_decay=params.weight_decay
+    )
+
+
+def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
+    embedding = name.endswith(("cls_token", "pos_embed", "time_embed"))
+    return parameter.ndim >= 2 and not embedding
+
+
+_OPTIMIZERS: Mapping[str, Callable[[nn.Module, FitParams], Optimizer]] = {
+    "sgd": _sgd,
+    "adamw": _adamw,
+}
+_DECAYS: Mapping[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+}

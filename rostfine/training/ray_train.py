@@ -1,0 +1,198 @@
+"""The fits of an experiment, spread by Ray Train over the CPUs, GPUs and machines that there are.
+
+Starting a trainer costs 20 s and more, so an experiment has one: its workers take the next fit when
+theirs is done. Every machine of a cluster must see the workspace under the same path.
+
+Ray is imported by the functions that need it: that takes seconds, and Ray reads `ENVIRONMENT` then.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from rostfine.errors import RostfineError, TrainingError
+from rostfine.params import parse, plain
+from rostfine.progress import Advance, silent
+from rostfine.training.board import Board
+from rostfine.training.checkpoint import ModelSettings
+from rostfine.training.data import load_training_data
+from rostfine.training.folds import Fit, train_fold
+from rostfine.training.loop import Epoch
+
+POLL_S = 0.5
+ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",  # who joins must know the token that Ray keeps in the home folder
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process more to start, for clouds only
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # how soon a finished fit is noticed
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # the default of 60 fails on a busy machine
+}
+"""What Ray reads when it is imported and started; a setting of the user's own wins."""
+OBJECT_STORE_BYTES = 200 * 2**20  # clips are read by each worker itself; nothing large is passed
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How many fits run at once, and what each may use."""
+
+    workers: int
+    cpus_per_worker: int
+    use_gpu: bool
+
+
+def train_fits(
+    todo: Sequence[Fit],
+    settings: ModelSettings,
+    *,
+    workspace: Path,
+    run_folder: Path,
+    max_at_once: int | None = None,
+    advance: Advance = silent,
+) -> None:
+    """Do all fits of `todo`, each into its folder of `run_folder`; `advance` is called per epoch.
+
+    A fit that fails does not stop the others.
+
+    Raises TrainingError with a line for each that failed, once all are done.
+    """
+    workspace = workspace.resolve()
+    with _ray() as ray, TemporaryDirectory(dir=workspace, prefix=".ray-") as storage:
+        board = ray.remote(num_cpus=0)(Board).remote(len(todo))
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        placement = place(len(todo), nodes, max_at_once)
+        config = {
+            "board": board,
+            "todo": list(todo),
+            "settings": plain(settings),
+            "workspace": str(workspace),
+            "run_folder": str(run_folder.resolve()),
+            "threads": placement.cpus_per_worker,
+        }
+        with _watched(ray, board, advance):
+            _run(config, placement, storage)
+        failures = ray.get(board.failures.remote())
+    if failures:
+        raise TrainingError.of_faults(failures)
+
+
+def place(
+    fits: int, nodes: Sequence[Mapping[str, float]], max_at_once: int | None = None
+) -> Placement:
+    """Share out the CPUs and GPUs of each node: a GPU to each worker where there are any."""
+    use_gpu = any(node.get("GPU", 0) >= 1 for node in nodes)
+
+    def room(cpus_per_worker: int) -> int:
+        by_cpu = [int(node.get("CPU", 0)) // cpus_per_worker for node in nodes]
+        by_gpu = [int(node.get("GPU", 0)) if use_gpu else fits for node in nodes]
+        return sum(map(min, by_cpu, by_gpu))
+
+    workers = max(1, min(fits, room(1), max_at_once or fits))
+    most = max((int(node.get("CPU", 0)) for node in nodes), default=1)
+    # A worker must fit on one node: a request that no node can meet would wait for ever.
+    cpus = max((c for c in range(1, most + 1) if room(c) >= workers), default=1)
+    return Placement(workers, cpus, use_gpu=use_gpu)
+
+
+def _run(config: dict[str, Any], placement: Placement, storage: str) -> None:
+    from ray.exceptions import RayError
+    from ray.train import RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train.torch import TorchTrainer
+
+    trainer = TorchTrainer(
+        _work,
+        train_loop_config=config,
+        scaling_config=ScalingConfig(
+            num_workers=placement.workers,
+            use_gpu=placement.use_gpu,
+            resources_per_worker={"CPU": placement.cpus_per_worker},
+        ),
+        run_config=RunConfig(name="fits", storage_path=storage),
+    )
+    try:
+        trainer.fit()
+    except (TrainingFailedError, RayError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise TrainingError(f"Ray could not finish the training: {reason}") from error
+
+
+def _work(config: dict[str, Any]) -> None:
+    """What each worker does: take a fit, do it, take the next, until none is left."""
+    import ray
+    import ray.train
+
+    board = config["board"]
+    settings = parse(ModelSettings, config["settings"])
+    torch.set_num_threads(config["threads"])
+    # As in a stage, relative paths start at the workspace.
+    os.chdir(config["workspace"])
+    data = load_training_data(Path())
+    while (number := ray.get(board.take.remote())) is not None:
+        todo: Fit = config["todo"][number]
+        note = partial(_post, board, todo)
+        try:
+            train_fold(todo, data, settings, run_folder=Path(config["run_folder"]), on_epoch=note)
+        except RostfineError as error:
+            board.fail.remote(f"{settings.experiment_name}, {todo.folder}: {error}")
+    # Ray Train waits until every worker has reported equally often.
+    ray.train.report({})
+
+
+def _post(board: Any, todo: Fit, epoch: Epoch) -> None:
+    board.post.remote(f"{todo.folder} epoch {epoch.epoch + 1} loss {epoch.total:.4f}")
+
+
+@contextmanager
+def _watched(ray: Any, board: Any, advance: Advance) -> Iterator[None]:
+    """Pass on what workers post, from a thread of its own, because the trainer blocks this one."""
+    done = threading.Event()
+
+    def watch() -> None:
+        ended = False
+        while not ended:
+            ended = done.wait(POLL_S)
+            for news in ray.get(board.take_posts.remote()):
+                advance(1, news)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
+def _ray() -> Iterator[Any]:
+    """Join the cluster of RAY_ADDRESS, or start Ray on this machine; yields the module."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    here = {
+        "address": "local",  # never some other cluster that happens to run on this machine
+        "include_dashboard": False,
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
+    ray.init(
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        **({} if "RAY_ADDRESS" in os.environ else here),
+    )
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()

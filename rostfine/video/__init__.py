@@ -1,0 +1,1 @@
+"""Reading microscope videos of every codec, and cutting squares out of their frames."""

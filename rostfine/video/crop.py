@@ -1,0 +1,60 @@
+"""Squares around a place of a picture, to a fraction of a pixel, also across the border."""
+
+import math
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+Picture = TypeVar("Picture", UInt8[np.ndarray, "row col *chan"], Float32[np.ndarray, "row col"])
+
+MARGIN_PX = 2
+"""What interpolation may look at beyond the square."""
+
+
+def cut_square(
+    picture: Picture, x_px: float, y_px: float, *, cells: int, cell_px: float = 1.0
+) -> Picture:
+    """Sample `cells` x `cells` points, `cell_px` apart, whose middle is at (`x_px`, `y_px`).
+
+    Pixel (0, 0) has its middle at (0, 0); interpolation is bilinear, and beyond the border the
+    picture is continued by reflection, so that the square never moves off its place.
+    """
+    near, left, top = _surroundings(picture, x_px, y_px, reach_px=cells * cell_px / 2)
+    if cell_px >= 1.5:
+        # Without this, pixels between the sampled ones would be lost instead of averaged.
+        side = round(cell_px)
+        near = cv2.blur(near, (side, side), borderType=cv2.BORDER_REFLECT_101)
+        shift = (side - 1) / 2 - side // 2
+        left, top = left + shift, top + shift
+    to_first = (cells - 1) / 2 * cell_px
+    from_cells = np.array(
+        [[cell_px, 0, x_px - left - to_first], [0, cell_px, y_px - top - to_first]]
+    )
+    return cv2.warpAffine(  # type: ignore[no-any-return]
+        near,
+        from_cells,
+        (cells, cells),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+
+
+def _surroundings(
+    picture: Picture, x_px: float, y_px: float, *, reach_px: float
+) -> tuple[Picture, float, float]:
+    """Return the part of `picture` that a square touches, and its first column and row."""
+    reach = math.ceil(reach_px) + MARGIN_PX
+    rows, cols = picture.shape[:2]
+    # A square that crosses the border sees the reflection of pixels up to its reach behind it.
+    left, right = _span(x_px, reach, cols)
+    top, bottom = _span(y_px, reach, rows)
+    return np.ascontiguousarray(picture[top:bottom, left:right]), float(left), float(top)
+
+
+def _span(middle_px: float, reach: int, size: int) -> tuple[int, int]:
+    first, last = math.floor(middle_px) - reach, math.ceil(middle_px) + reach
+    low = 0 if first < 0 else min(first, 2 * (size - 1) - last)
+    high = size - 1 if last > size - 1 else max(last, -first)
+    return max(low, 0), min(high, size - 1) + 1

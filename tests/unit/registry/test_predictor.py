@@ -1,0 +1,132 @@
+"""Looking models up in a real MLflow store, and using them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rostfine.clips.store import Clip, write_clip
+from rostfine.errors import ClipError, RegistryError
+from rostfine.registry import RegisteredVersion, Registration, load, register
+from rostfine.registry.predictor import load_folder
+from rostfine.registry.store import find_store
+
+# MLflow and its migrations warn of their own affairs.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:::mlflow"),
+    pytest.mark.filterwarnings("ignore:::alembic"),
+]
+Saved = Callable[[int], Path]
+Registered = tuple[Path, RegisteredVersion, RegisteredVersion]
+
+
+def test_alias_and_version_predict_the_same_as_the_models_in_memory(
+    registered: Registered, saved: Saved, clips: np.ndarray
+) -> None:
+    by_alias = load("models:/rostfine@champion", registered[0]).predict_clips(clips)
+    by_version = load("rostfine/1", registered[0]).predict_clips(clips)
+    assert (by_alias == load_folder(saved(2)).predict_clips(clips)).all()
+    assert (by_version == load(str(saved(1))).predict_clips(clips)).all()
+    assert np.abs(by_alias - by_version).max() > 1e-4
+
+
+def test_a_clip_file_and_its_frames_give_five_probabilities_that_sum_to_1(
+    saved: Saved, tmp_path: Path, clips: np.ndarray
+) -> None:
+    model = load_folder(saved(1))
+    path = tmp_path / "S001.npz"
+    write_clip(path, Clip(clips[0], np.zeros((16, 2), np.float32), np.ones(16, np.float32)))
+    found = model.predict_clip(path)
+    assert list(found) == ["A", "B", "C", "D", "E"]
+    assert sum(found.values()) == pytest.approx(1, abs=1e-12)
+    assert found == model.predict_clip(clips[0])
+    assert list(found.values()) == pytest.approx(model.predict_clips(clips[:1])[0].tolist(), 1e-6)
+
+
+def test_clips_of_another_size_are_refused(saved: Saved, clips: np.ndarray) -> None:
+    with pytest.raises(ClipError, match=r"wanted \(16, 150, 150, 3\) .* got \(8, 150, 150, 3\)"):
+        load_folder(saved(1)).predict_clips(clips[:, :8])
+
+
+def test_a_workspace_that_was_moved_still_finds_its_model(
+    workspace: Path, saved: Saved, clips: np.ndarray
+) -> None:
+    register(saved(1), "rostfine", alias="champion", kept=Registration(), workspace=workspace)
+    moved = workspace.rename(workspace.with_name("moved"))
+    found = load(workspace=moved).predict_clips(clips)
+    assert (found == load_folder(saved(1)).predict_clips(clips)).all()
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("models:/rostfin@champion", "no model 'rostfin'; known: rostfine"),
+        ("models:/rostfine@best", "no alias 'best' of model 'rostfine'; known: @champion, 1, 2"),
+        ("models:/rostfine/7", "no version 7 of model 'rostfine'; known: @champion, 1, 2"),
+        ("rostfine", "wanted models:/name@alias, models:/name/version or a folder of a model"),
+    ],
+)
+def test_what_is_not_there_is_answered_with_what_is(
+    registered: Registered, reference: str, message: str
+) -> None:
+    with pytest.raises(RegistryError) as raised:
+        load(reference, registered[0])
+    assert str(raised.value).endswith(message)
+
+
+def test_a_workspace_without_a_registry_gets_none_by_a_look_up(workspace: Path) -> None:
+    with pytest.raises(RegistryError, match="nothing is registered yet"):
+        load(workspace=workspace)
+    assert sorted(path.name for path in workspace.iterdir()) == ["dvc.yaml", "params.yaml"]
+
+
+PYFUNC = """
+import sys, numpy as np, mlflow
+model = mlflow.pyfunc.load_model("models:/rostfine@champion")
+print(model.metadata.signature)
+np.save(sys.argv[1], model.predict(np.load(sys.argv[2])))
+"""
+
+
+def test_mlflow_alone_loads_it_in_another_process(
+    registered: Registered, saved: Saved, tmp_path: Path, clips: np.ndarray
+) -> None:
+    np.save(tmp_path / "clips.npy", clips)
+    done = subprocess.run(
+        [sys.executable, "-c", PYFUNC, tmp_path / "out.npy", tmp_path / "clips.npy"],
+        env={
+            **os.environ,
+            "MLFLOW_TRACKING_URI": find_store(registered[0]).uri,
+            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Tensor('uint8', (-1, 16, 150, 150, 3))" in done.stdout
+    wanted = load_folder(saved(2)).predict_clips(clips)
+    assert np.load(tmp_path / "out.npy") == pytest.approx(wanted, abs=1e-6)
+
+
+LEAN = """
+import sys
+from pathlib import Path
+from rostfine.registry import load
+assert "mlflow" not in sys.modules
+load(workspace=Path(sys.argv[1]))
+print([name for name in ("ray", "dvc", "prefect", "cv2", "av") if name in sys.modules])
+"""
+
+
+def test_importing_the_room_imports_no_mlflow_and_loading_no_other_engine(
+    registered: Registered,
+) -> None:
+    command = [sys.executable, "-c", LEAN, registered[0]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr

@@ -1,0 +1,61 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from rostfine.evaluation.tables import Truth, compare, evaluate
+from rostfine.labels.aggregate import aggregate_votes
+from rostfine.params import LabelParams
+from rostfine.report.page import FollowedTrack, ReportData, Sample
+from rostfine.schemas import GRADE_COLUMNS, GRADES
+
+COUNT = 30
+
+
+@pytest.fixture(scope="session")
+def data() -> ReportData:
+    """A study of 30 clips by 15 patients, with one experiment that is half right."""
+    rng = np.random.default_rng(0)
+    names = [f"S{i:02d}" for i in range(COUNT)]
+    patients = tuple(f"P{i // 2:02d}" for i in range(COUNT))
+    labels = _labels(names, rng)
+    true = labels[list(GRADE_COLUMNS)].to_numpy()
+    truth = Truth(tuple(names), true, np.arange(COUNT) // 2 % 5, patients)
+    predicted = (true + true.mean(axis=0)) / 2
+    predictions = {"half <right>": predicted}
+    frames = rng.integers(0, 256, (16, 20, 20, 3), dtype=np.uint8)
+    return ReportData(
+        experiment="half <right>",
+        facts={"Registered as": "models:/m@champion", "Version": "7"},
+        as_of="2026-05-28",
+        clips=_clips(names, patients),
+        labels=labels,
+        votes=1234,
+        experts=8,
+        summary=compare(predictions, truth, rng, rounds=200),
+        fold_metrics=evaluate(predictions, truth),
+        histories={"half <right>": {"fold_0": _history(), "final": _history()}},
+        true=true,
+        predicted=predicted,
+        samples=[Sample("S03", "P01", frames, np.eye(5)[0], np.array([0.6, 0.4, 0, 0, 0]))],
+        worst=[FollowedTrack("S04", "V04", frames, np.linspace(0.9, 0.42, 16))],
+    )
+
+
+def _labels(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
+    rows = [(s, f"E{e}", GRADES[rng.integers(5)]) for s in names for e in range(6)]
+    votes = pd.DataFrame(rows, columns=["sample_id", "expert_id", "grade"])
+    votes["voted_at"] = pd.Timestamp("2026-05-28", tz="UTC")
+    return aggregate_votes(votes, names, LabelParams(1, "stop"))
+
+
+def _clips(names: list[str], patients: tuple[str, ...]) -> pd.DataFrame:
+    usable = pd.DataFrame({"sample_id": names, "patient_id": patients, "status": "ok"})
+    lost = pd.DataFrame({"sample_id": ["S90"], "patient_id": ["P90"], "status": ["lost"]})
+    clips = pd.concat([usable, lost], ignore_index=True)
+    clips["video_id"] = clips["patient_id"]
+    clips["reason"] = [""] * COUNT + ["out of sight from frame 9"]
+    return clips
+
+
+def _history() -> list[dict[str, float]]:
+    return [{"epoch": epoch, "total": 1 / (1 + epoch)} for epoch in range(5)]

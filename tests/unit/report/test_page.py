@@ -1,0 +1,120 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from rostfine.report.page import Page, ReportData, pick_evenly, render_page
+
+VOID = {"meta", "img", "br", "path", "polyline", "use"}
+
+
+@pytest.fixture(scope="module")
+def page(data: ReportData) -> Page:
+    return render_page(data)
+
+
+def text_of(html: str) -> str:
+    body = re.sub(r"<(style|svg).*?</\1>", " ", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_the_page_tells_the_counts(page: Page) -> None:
+    text = text_of(page.html)
+    for told in ("videos 16", "patients 16", "clips 30", "lost on the way 1", "failed 0"):
+        assert told in text
+    for told in ("labelled clips 30", "votes 1,234", "experts 8", "Data as of 2026-05-28"):
+        assert told in text
+    assert "Registered as models:/m@champion Version 7" in text
+    assert "S90 P90 lost out of sight from frame 9" in text
+
+
+def test_the_page_holds_each_number_of_the_summary(page: Page, data: ReportData) -> None:
+    text = text_of(page.html)
+    for _, row in data.summary.iterrows():
+        digits = 3 if row["metric"].startswith("bacc") else 4
+        assert f"{row['mean']:.{digits}f} ± {row['sd']:.{digits}f}" in text
+    row = data.summary.set_index(["experiment", "metric"]).loc[("half <right>", "emd")]
+    low, high = (f"{row[f'minus_zero_r_{end}']:+.4f}".replace("-", "−") for end in ("low", "high"))
+    gap = f"{row['minus_zero_r']:+.4f}".replace("-", "−")
+    assert row["verdict"] == "better"
+    assert f"▲ better: {gap} ({low} to {high})" in text
+    assert f"▲ better {gap} {low} to {high}" in text
+
+
+def test_half_the_way_to_the_truth_is_75_percent_below_zero_r_give_or_take_the_folds(
+    page: Page,
+) -> None:
+    shares = re.findall(r"over all clips, (\d+)% below ZeroR", text_of(page.html))
+    assert len(shares) == 3
+    assert 70 <= int(shares[0]) <= 80
+
+
+def test_the_page_holds_each_number_of_each_fold(page: Page, data: ReportData) -> None:
+    text = text_of(page.html)
+    for _, row in data.fold_metrics.iterrows():
+        assert f"{row['value']:.{3 if row['metric'].startswith('bacc') else 4}f}" in text
+
+
+def test_a_sample_shows_both_distributions_and_its_emd(page: Page) -> None:
+    text = text_of(page.html)
+    assert "S03 patient P01, EMD 0.160" in text
+    assert "A 1.00 0.60 B 0.00 0.40 C 0.00 0.00" in text
+    assert "V04, lowest 0.42, mean 0.66" in text
+
+
+def test_names_are_escaped_in_text_and_figures(page: Page) -> None:
+    assert "<right>" not in page.html
+    assert "half &lt;right&gt;" in page.html
+
+
+def test_the_page_needs_no_other_file(page: Page) -> None:
+    found = re.findall(r'(?:src|href)="([^"#][^"]{0,30})', page.html)
+    assert found
+    assert all(address.startswith("data:image/jpeg;base64,") for address in found)
+    assert "url(" not in re.sub(r"url\(#", "", page.html)
+    assert "<script" not in page.html
+
+
+def test_every_tag_is_closed_and_every_image_and_figure_is_described(page: Page) -> None:
+    class Checker(HTMLParser):
+        open: list[str] = []  # noqa: RUF012
+
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            given = dict(attributes)
+            assert tag != "img" or given["alt"]
+            assert tag != "svg" or (given["role"] == "img" and given["aria-label"])
+            if tag not in VOID:
+                self.open.append(tag)
+
+        def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            """Nothing stays open."""
+
+        def handle_endtag(self, tag: str) -> None:
+            if tag not in VOID:
+                assert self.open.pop() == tag
+
+    checker = Checker()
+    checker.feed(page.html)
+    assert checker.open == []
+
+
+def test_ids_are_not_doubled_and_links_lead_somewhere(page: Page) -> None:
+    ids = re.findall(r'\bid="([^"]+)"', page.html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'<a href="#([^"]+)"', page.html)) <= set(ids)
+
+
+def test_the_same_data_gives_the_same_page(page: Page, data: ReportData) -> None:
+    again = render_page(data)
+    assert again.html == page.html
+    assert [figure.png for figure in again.figures] == [figure.png for figure in page.figures]
+
+
+def test_3_of_9_samples_are_the_best_the_median_and_the_worst() -> None:
+    distance = np.array([5.0, 1.0, 9.0, 3.0, 7.0, 2.0, 8.0, 4.0, 6.0])
+    assert pick_evenly(distance, 3) == [1, 0, 2]
+
+
+def test_more_samples_than_there_are_gives_each_once() -> None:
+    assert sorted(pick_evenly(np.array([2.0, 1.0]), 12)) == [0, 1]

@@ -1,0 +1,67 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from rostfine.errors import InputError
+from rostfine.evaluation.predict import predict
+from rostfine.schemas import PREDICTIONS, read_table
+from rostfine.training.checkpoint import load_model
+from rostfine.training.folds import Fit, train_fold
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory, data, settings):
+    folder = tmp_path_factory.mktemp("run")
+    for todo in (Fit(1), Fit(None)):
+        train_fold(todo, data, settings, run_folder=folder, on_epoch=lambda epoch: None)
+    return folder
+
+
+def test_a_fold_leaves_weights_history_and_the_predictions_of_its_own_samples(run_folder, data):
+    table = read_table(run_folder / "fold_1" / "predictions.parquet", PREDICTIONS)
+    assert table["sample_id"].tolist() == ["s1", "s4", "s7", "s10"]
+    assert table["fold"].tolist() == [1] * 4
+    assert np.allclose(table.filter(like="p_").sum(axis=1), 1, atol=1e-6)
+    history = json.loads((run_folder / "fold_1" / "history.json").read_text())
+    assert [record["epoch"] for record in history] == [0, 1]
+
+
+def test_a_saved_model_predicts_what_was_predicted_while_training(run_folder, data, settings):
+    model, back = load_model(run_folder / "fold_1")
+    rows = torch.tensor([1, 4, 7, 10])
+    again = predict(model, data.frames[rows], back.experiment.input)
+    table = read_table(run_folder / "fold_1" / "predictions.parquet", PREDICTIONS)
+    assert np.allclose(again, table.filter(like="p_"), atol=1e-6)
+    assert back.experiment == settings.experiment
+    assert back.trained_on == "all data but fold 1"
+
+
+def test_samples_of_the_held_out_fold_do_not_touch_the_weights(
+    run_folder, data, settings, tmp_path
+):
+    frames = data.frames.clone()
+    frames[torch.tensor([1, 4, 7, 10])] = 0
+    other = type(data)(data.sample_ids, frames, data.labels, data.folds)
+    train_fold(Fit(1), other, settings, run_folder=tmp_path, on_epoch=lambda epoch: None)
+    name = "fold_1/weights.safetensors"
+    assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
+
+
+def test_the_final_model_sees_all_data_and_predicts_none(run_folder):
+    assert load_model(run_folder / "final")[1].trained_on == "all data"
+    assert not (run_folder / "final" / "predictions.parquet").exists()
+
+
+def test_weights_that_do_not_fit_their_settings_are_refused(run_folder, tmp_path):
+    for name in ("weights.safetensors", "settings.json"):
+        (tmp_path / name).write_bytes((run_folder / "final" / name).read_bytes())
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    settings["experiment"]["model"]["branch_depth"] += 1
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    with pytest.raises(InputError, match="other weights than settings.json asks for: missing"):
+        load_model(tmp_path)
+    (tmp_path / "weights.safetensors").write_bytes(b"short")
+    with pytest.raises(InputError, match="not a saved model"):
+        load_model(tmp_path)
