@@ -48,15 +48,16 @@ def balanced_accuracy(
     `rank` 1 is the most selected grade of each sample, 5 the least; of equally selected grades
     the better one comes first.
     """
-    guess = _grades_by_share(predicted)[:, rank - 1]
-    truth = _grades_by_share(true)[:, rank - 1]
+    guess = grades_by_share(predicted)[:, rank - 1]
+    truth = grades_by_share(true)[:, rank - 1]
     recalls = [np.mean(guess[truth == grade] == grade) for grade in np.unique(truth)]
     return float(np.mean(recalls))
 
 
-def _grades_by_share(
+def grades_by_share(
     distribution: Float[np.ndarray, "sample grade"],
 ) -> Int64[np.ndarray, "sample grade"]:
+    """Order grades from the most to the least selected; of equals the better comes first."""
     return np.argsort(-distribution, axis=1, kind="stable")
 
 

@@ -18,7 +18,7 @@ from rostfine.evaluation.statistics import (
     over_folds,
     plain_score,
 )
-from rostfine.metrics import METRICS
+from rostfine.metrics import METRICS, grades_by_share
 from rostfine.schemas import GRADE_COLUMNS, GRADES
 
 ZERO_R: Final = "ZeroR"
@@ -120,7 +120,7 @@ def compute_scores(
 ) -> dict[str, Score]:
     """Return every metric of METRIC_NAMES, sample by sample."""
     distances = {name: plain_score(metric(predicted, true)) for name, metric in METRICS.items()}
-    guess, truth = _grades_by_share(predicted).T, _grades_by_share(true).T
+    guess, truth = grades_by_share(predicted).T, grades_by_share(true).T
     hits = Score((guess == truth).astype(np.float64), truth)
     ranked = {
         f"bacc_{rank}": Score(hits.values[[rank - 1]], hits.strata[[rank - 1]]) for rank in RANKS
@@ -225,13 +225,6 @@ def _beside_zero_r(
     predictions: Mapping[str, Float[ndarray, "sample grade"]], truth: Truth
 ) -> dict[str, Float[ndarray, "sample grade"]]:
     return {**predictions, ZERO_R: zero_r(truth.labels, truth.folds)}
-
-
-def _grades_by_share(
-    distribution: Float[ndarray, "sample grade"],
-) -> Int[ndarray, "sample grade"]:
-    """Grades of each sample from the most to the least selected; of equals the better first."""
-    return np.argsort(-distribution, axis=1, kind="stable")
 
 
 def _refuse_absent(where: str, sample_ids: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from rostfine.registry.store import (
     import_mlflow,
     open_client,
 )
-from rostfine.schemas import GRADES, OK
+from rostfine.schemas import GRADES
 from rostfine.training.checkpoint import SETTINGS, ModelSettings, load_model
 
 CHAMPION: Final = "models:/rostfine@champion"
@@ -66,7 +66,7 @@ class Predictor:
     ) -> dict[str, float]:
         """Follow the sperm at `tag` (x, y in pixels) of `frame` and predict its distribution.
 
-        Raises VideoError or TagError as cutting does, ClipError if the sperm is lost on the way.
+        Raises ClipError with the reason if the video or the tag is unusable, or the sperm is lost.
         """
         # Video and tracking are of no use to a clip, and cost time to import.
         from rostfine.clips.cut import cut_video
@@ -76,8 +76,9 @@ class Predictor:
         wanted = Tag(path.stem, path.stem, frame, *tag)
         settings = self.settings
         (cut,) = cut_video(path, [wanted], tracking=settings.tracking, clips=settings.clips)
-        if cut.status != OK or cut.frames is None:
-            raise ClipError(f"{path}: no clip at x {tag[0]:g}, y {tag[1]:g}: {cut.reason}")
+        if cut.frames is None:
+            where = "" if str(path) in cut.reason else f"{path}: "
+            raise ClipError(f"{where}{cut.reason}")
         return self.predict_clip(cut.frames)
 
 

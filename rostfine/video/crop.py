@@ -1,25 +1,28 @@
 """Squares around a place of a picture, to a fraction of a pixel, also across the border."""
 
 import math
-from typing import TypeVar
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
-
-Picture = TypeVar("Picture", UInt8[np.ndarray, "row col *chan"], Float32[np.ndarray, "row col"])
+from jaxtyping import Shaped
 
 MARGIN_PX = 2
 """What interpolation may look at beyond the square."""
 
 
 def cut_square(
-    picture: Picture, x_px: float, y_px: float, *, cells: int, cell_px: float = 1.0
-) -> Picture:
+    picture: Shaped[np.ndarray, "row col *chan"],
+    x_px: float,
+    y_px: float,
+    *,
+    cells: int,
+    cell_px: float = 1.0,
+) -> Shaped[np.ndarray, "{cells} {cells} *chan"]:
     """Sample `cells` x `cells` points, `cell_px` apart, whose middle is at (`x_px`, `y_px`).
 
     Pixel (0, 0) has its middle at (0, 0); interpolation is bilinear, and beyond the border the
-    picture is continued by reflection, so that the square never moves off its place.
+    picture is continued by reflection, so that the square never moves off its place. The type of
+    the values, uint8 or float32, stays.
     """
     near, left, top = _surroundings(picture, x_px, y_px, reach_px=cells * cell_px / 2)
     if cell_px >= 1.5:
@@ -32,18 +35,19 @@ def cut_square(
     from_cells = np.array(
         [[cell_px, 0, x_px - left - to_first], [0, cell_px, y_px - top - to_first]]
     )
-    return cv2.warpAffine(  # type: ignore[no-any-return]
+    square: Shaped[np.ndarray, "{cells} {cells} *chan"] = cv2.warpAffine(
         near,
         from_cells,
         (cells, cells),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
+    return square
 
 
 def _surroundings(
-    picture: Picture, x_px: float, y_px: float, *, reach_px: float
-) -> tuple[Picture, float, float]:
+    picture: Shaped[np.ndarray, "row col *chan"], x_px: float, y_px: float, *, reach_px: float
+) -> tuple[Shaped[np.ndarray, "near_row near_col *chan"], float, float]:
     """Return the part of `picture` that a square touches, and its first column and row."""
     reach = math.ceil(reach_px) + MARGIN_PX
     rows, cols = picture.shape[:2]

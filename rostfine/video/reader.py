@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from rostfine.errors import VideoError
 from rostfine.video.colour import Yuv, cut_yuv
 from rostfine.video.crop import cut_square
 
-GAIN_BY_THREADS = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d")
+GAIN_BY_THREADS = ("h264", "hevc", "vp9", "libdav1d")
+"""Decoders that are faster on several threads; the others only lose by it."""
 PLANAR_YUV = ("yuv4", "yuvj4")
 """How the names of formats begin whose first plane is the luma, one byte for each pixel."""
 
@@ -79,14 +79,18 @@ class Video:
     """An open video. Reading it costs the frames that are asked for, from the first on."""
 
     def __init__(self, container: Any, path: Path) -> None:
-        self._container = container
-        stream = container.streams.video[0]
+        self._container, self._stream = container, container.streams.video[0]
+        context = self._stream.codec_context
+        if context.name in GAIN_BY_THREADS:
+            self._stream.thread_type = "AUTO"
+        # A damaged frame is to be an error, not a picture with the damage painted over.
+        context.options = {"err_detect": "explode"}
         self.info = VideoInfo(
             path=path,
-            width_px=stream.codec_context.width,
-            height_px=stream.codec_context.height,
-            frame_rate_hz=_frame_rate(stream, path),
-            frame_count=stream.frames or None,
+            width_px=context.width,
+            height_px=context.height,
+            frame_rate_hz=_frame_rate(self._stream, path),
+            frame_count=self._stream.frames or None,
         )
 
     def frames(self) -> Iterator[Frame]:
@@ -96,24 +100,7 @@ class Video:
         """
         index = 0
         try:
-            for frame in self._decode(self._container, threads="AUTO"):
-                yield frame
-                index += 1
-        except VideoError:
-            # Threads work ahead and fail at once: good frames before the damage are still to come.
-            with av.open(str(self.info.path)) as again:
-                yield from islice(self._decode(again, threads="NONE"), index, None)
-
-    def _decode(self, container: Any, *, threads: str) -> Iterator[Frame]:
-        stream = container.streams.video[0]
-        context = stream.codec_context
-        if context.name in GAIN_BY_THREADS:
-            stream.thread_type = threads
-        # A damaged frame is to be an error, not a picture with the damage painted over.
-        context.options = {"err_detect": "explode"}
-        index = 0
-        try:
-            for picture in container.decode(stream):
+            for picture in self._container.decode(self._stream):
                 if picture.is_corrupt:
                     raise VideoError(f"{self.info.path}: frame {index} is damaged")
                 at_s = index / self.info.frame_rate_hz if picture.time is None else picture.time

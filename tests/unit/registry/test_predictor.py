@@ -9,17 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rostfine.clips.cut import cut_video
 from rostfine.clips.store import Clip, write_clip
 from rostfine.errors import ClipError, RegistryError
+from rostfine.params import load_params
 from rostfine.registry import RegisteredVersion, Registration, load, register
 from rostfine.registry.predictor import load_folder
 from rostfine.registry.store import find_store
+from rostfine.simulate.study import StudySettings, simulate_study
+from rostfine.tracking.tags import read_tags
 
 # MLflow and its migrations warn of their own affairs.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:::mlflow"),
     pytest.mark.filterwarnings("ignore:::alembic"),
 ]
+PARAMS = load_params(Path(__file__).parents[3] / "params.small.yaml")
 Saved = Callable[[int], Path]
 Registered = tuple[Path, RegisteredVersion, RegisteredVersion]
 
@@ -50,6 +55,35 @@ def test_a_clip_file_and_its_frames_give_five_probabilities_that_sum_to_1(
 def test_clips_of_another_size_are_refused(saved: Saved, clips: np.ndarray) -> None:
     with pytest.raises(ClipError, match=r"wanted \(16, 150, 150, 3\) .* got \(8, 150, 150, 3\)"):
         load_folder(saved(1)).predict_clips(clips[:, :8])
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One simulated video with one tagged sperm."""
+    folder = tmp_path_factory.mktemp("simulated")
+    settings = StudySettings(
+        patients=1, sperm_per_video=1, others_per_video=0, frames=17, width_px=520, height_px=520
+    )
+    simulate_study(folder, settings, processes=1)
+    return folder
+
+
+def test_a_video_is_predicted_from_the_clip_that_the_pipeline_would_cut(
+    study: Path, saved: Saved
+) -> None:
+    model = load_folder(saved(1))
+    (tag,) = read_tags(study / "data" / "tags.csv")
+    (video,) = (study / "data" / "raw").iterdir()
+    (cut,) = cut_video(video, [tag], tracking=PARAMS.tracking, clips=PARAMS.clips)
+    assert cut.frames is not None
+    found = model.predict_video(video, (tag.x_px, tag.y_px), tag.frame)
+    assert found == model.predict_clip(cut.frames)
+
+
+def test_a_tag_outside_of_the_video_is_refused_with_its_place(study: Path, saved: Saved) -> None:
+    (video,) = (study / "data" / "raw").iterdir()
+    with pytest.raises(ClipError, match=r"avi: the tag at x 520, y 3 lies outside"):
+        load_folder(saved(1)).predict_video(video, (520.0, 3.0))
 
 
 def test_a_workspace_that_was_moved_still_finds_its_model(
@@ -117,6 +151,7 @@ def test_mlflow_alone_loads_it_in_another_process(
 LEAN = """
 import sys
 from pathlib import Path
+from rostfine.params import load_params
 from rostfine.registry import load
 assert "mlflow" not in sys.modules
 load(workspace=Path(sys.argv[1]))
