@@ -44,7 +44,7 @@ test-gpu: setup ## The tests that need a GPU
 
 demo: setup ## From simulated videos and votes to a registered model, in build/demo
 	@test -f $(DEMO)/dvc.yaml || rostfine init $(DEMO) --preset small
-	@test -f $(DEMO)/data/tags.csv || rostfine simulate $(DEMO)
+	@test -f $(DEMO)/data/votes/votes.csv || rostfine simulate $(DEMO)
 	@cd $(DEMO) && dvc repro
 	@echo && echo "The grade distribution of V001_01, by models:/rostfine@champion:"
 	@cd $(DEMO) && rostfine predict data/clips/V001_01.npz --model models:/rostfine@champion

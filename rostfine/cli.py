@@ -83,11 +83,13 @@ def track(
         raise InputError("wanted either --tag X,Y or --tags TABLE")
     if tags is not None:
         wanted = [t for t in read_tags(tags) if t.video_id == video.stem]
+        if not wanted:
+            raise InputError(f"{tags}: no tag of video {video.stem!r}")
     else:
         wanted = [TaggedSperm(video.stem, video.stem, frame, *_point(tag or ""))]
     settings = load_params(params)
-    track_video(video, wanted, out, tracking=settings.tracking, clips=settings.clips)
-    print(f"{out}/clips.parquet, {out}/tracks.parquet")
+    update = track_video(video, wanted, out, tracking=settings.tracking, clips=settings.clips)
+    print(f"{out}: {update}; clips.parquet and tracks.parquet tell more")
 
 
 @app.command()

@@ -39,7 +39,7 @@ def read_clip(path: Path) -> Clip:
     if not path.is_file():
         raise ClipError(f"{path}: no such clip")
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             clip = {name: content[name] for name in ("frames", "centre_px", "score")}
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise ClipError(f"{path}: not a readable clip: {' '.join(str(error).split())}") from error

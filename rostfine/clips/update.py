@@ -97,6 +97,7 @@ def update_clips(
 
     A video is read only if one of its clips is to be cut. `advance` is called once per video.
     """
+    (place.folder / "clips").mkdir(parents=True, exist_ok=True)
     keys = content_keys(tags, sources, tracking=tracking, clips=clips)
     entries = _still_good(place, tags, sources, keys)
     kept = set(entries)

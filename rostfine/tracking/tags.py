@@ -26,10 +26,12 @@ class Tag:
 def read_tags(path: Path) -> list[Tag]:
     """Read a table of tags, in its order.
 
-    Raises TableError as `read_table` does, and for a frame below 0 or an id that cannot be the
-    name of a file.
+    Raises TableError as `read_table` does, and for no tags at all, a frame below 0, or an id that
+    cannot be the name of a file.
     """
     table = read_table(path, TAGS)
+    if table.empty:
+        raise TableError(f"{path}: no tags; wanted a row for each sperm to grade")
     columns = (table[name].to_list() for name in TAGS.columns)
     tags = [
         Tag(str(sample), str(video), int(frame), float(x_px), float(y_px))

@@ -12,9 +12,10 @@ def test_tags_are_read_in_their_order(tmp_path):
     assert read_tags(path) == [Tag("s2", "V1", 0, 10.5, 20.0), Tag("s1", "V1", 3, 1.0, 2.0)]
 
 
-def test_a_table_without_rows_has_no_tags(tmp_path):
+def test_a_table_without_rows_is_refused(tmp_path):
     (tmp_path / "tags.csv").write_text(HEADER)
-    assert read_tags(tmp_path / "tags.csv") == []
+    with pytest.raises(TableError, match=r"tags\.csv: no tags"):
+        read_tags(tmp_path / "tags.csv")
 
 
 @pytest.mark.parametrize(
