@@ -27,7 +27,7 @@ class Clip:
 def write_clip(path: Path, clip: Clip) -> None:
     """Write a clip, whole or not at all."""
     with written_whole(path) as beside:
-        # Not compressed: noise does not shrink, and reading every clip is part of every training.
+        # Not compressed: that costs more time than cutting, and bytes would depend on the zlib.
         np.savez(beside, frames=clip.frames, centre_px=clip.centre_px, score=clip.score)
 
 

@@ -97,7 +97,7 @@ def test_the_register_file_and_the_report_tell_the_same_version(study):
     registered = json.loads((study.folder / "registry.json").read_text())
     assert (registered["name"], registered["alias"]) == ("rostfine", "champion")
     page = (study.folder / "reports" / "index.html").read_text()
-    assert f"version {registered['version']}" in page.lower()
+    assert re.search(rf"Version</dt>\s*<dd[^>]*>{registered['version']}<", page)
     assert str(study.folder) not in page
 
 

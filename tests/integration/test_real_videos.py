@@ -70,6 +70,6 @@ def test_real_clips_end_in_a_registered_model_that_predicts_them(study):
     clips = pd.read_parquet(study.folder / "data" / "clips.parquet")
     ok = clips[clips["status"] == "ok"]
     assert len(ok) >= 20
-    assert json.loads((study.folder / "registry.json").read_text())["version"] == 1
+    assert json.loads((study.folder / "registry.json").read_text())["version"] == "1"
     answer = study.run("rostfine", "predict", ok["path"].iloc[0], "--json")
     assert sum(json.loads(answer.splitlines()[-1]).values()) == pytest.approx(1, abs=1e-6)

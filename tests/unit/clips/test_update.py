@@ -125,6 +125,17 @@ def test_what_a_killed_run_left_behind_is_repaired(study):
     assert study.content() == before
 
 
+def test_a_clip_whose_track_is_missing_is_cut_again(study):
+    study.update()
+    before = study.content()
+    path = study.data / "tracks.parquet"
+    track = pd.read_parquet(path)
+    track[track["sample_id"] != "a2"].to_parquet(path, index=False)
+    study.update()
+    assert study.reads == [("A", 1)]
+    assert study.content() == before
+
+
 def test_a_run_that_breaks_off_leaves_no_table_that_vouches_for_replaced_clips(study, monkeypatch):
     study.update()
     study.tracking = replace(study.tracking, min_score=0.3)

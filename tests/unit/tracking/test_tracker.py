@@ -91,6 +91,7 @@ def test_a_head_that_leaves_the_frame_is_lost_and_never_placed_on_another(draw, 
     assert follower.is_lost
     seen = found[:, 3] > 0
     assert seen[:6].all()
+    assert found[seen, 0].max() <= 239
     assert np.hypot(*(found[seen, :2] - leaving[seen]).T).max() <= 8.0
 
 
