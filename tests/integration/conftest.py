@@ -14,6 +14,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.first_run = ""
 
     def run(self, *command: str, code: int | None = 0) -> str:
         """Run a command in the folder; return what it printed, after checking its exit code."""
@@ -65,3 +66,12 @@ def new_workspace(tmp_path_factory):
         return workspace
 
     return make
+
+
+@pytest.fixture(scope="session")
+def study(new_workspace):
+    """A study of 6 patients that `dvc repro` has gone through once."""
+    workspace = new_workspace("simulated")
+    workspace.run("rostfine", "simulate", ".", "--patients", "6")
+    workspace.first_run = workspace.run("dvc", "repro")
+    return workspace

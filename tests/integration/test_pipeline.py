@@ -26,21 +26,12 @@ def ran(output: str) -> list[str]:
     return re.findall(r"Running stage '([^']+)'", output)
 
 
-@pytest.fixture(scope="module")
-def study(new_workspace):
-    """A study of 6 patients that `dvc repro` has gone through once."""
-    workspace = new_workspace("simulated")
-    workspace.run("rostfine", "simulate", ".", "--patients", "6")
-    workspace.first = workspace.run("dvc", "repro")
-    return workspace
-
-
 def table(study, name: str) -> pd.DataFrame:
     return pd.read_parquet(study.folder / name)
 
 
 def test_every_stage_runs_once_and_in_order(study):
-    assert ran(study.first) == STAGES
+    assert ran(study.first_run) == STAGES
 
 
 def test_every_clip_is_predicted_once_by_a_model_that_never_saw_its_patient(study):
