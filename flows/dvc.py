@@ -4,12 +4,24 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from rostfine.errors import TEMPORARY
+
+DVC = (sys.executable, "-m", "dvc")
+GRACE_S = 10
 
 
 class StageFailed(RuntimeError):
     """A stage of the pipeline ended with an error; its own last lines say which."""
+
+    def __init__(self, stage: str, lines: list[str]) -> None:
+        super().__init__(f"{stage} failed: {' | '.join(lines[-5:])}")
+        text = "\n".join(lines)
+        # DVC has one exit code for all failures, but says with which a stage ended.
+        self.may_pass_later = f"exited with {TEMPORARY}" in text or "exited with -" in text
 
 
 def stage_names(workspace: Path) -> list[str]:
@@ -19,7 +31,9 @@ def stage_names(workspace: Path) -> list[str]:
 
 def is_up_to_date(workspace: Path) -> bool:
     """Tell whether no vote, video, tag, param or code changed since the pipeline last ran."""
-    return not json.loads(_output(workspace, "status", "--json"))
+    changed = json.loads(_output(workspace, "status", "--json"))
+    # Files under `dvc add` are in the answer too, but no stage of the pipeline makes them.
+    return not set(changed) & set(stage_names(workspace))
 
 
 def reproduce(workspace: Path, stage: str, log: Callable[[str], None]) -> None:
@@ -30,8 +44,9 @@ def reproduce(workspace: Path, stage: str, log: Callable[[str], None]) -> None:
     Raises StageFailed with the last lines if it fails.
     """
     process = subprocess.Popen(
-        ["dvc", "repro", "--single-item", stage],
+        [*DVC, "repro", "--single-item", stage],
         cwd=workspace,
+        env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -44,17 +59,33 @@ def reproduce(workspace: Path, stage: str, log: Callable[[str], None]) -> None:
             log(lines[-1])
         code = process.wait()
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+        _end_group(process)
     if code:
-        raise StageFailed(f"{stage} failed: {' | '.join(lines[-5:])}")
+        raise StageFailed(stage, lines)
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """End what is left of a process group, by force if it does not go by itself."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+            process.wait(GRACE_S)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _environment() -> Mapping[str, str]:
+    """Let the `python` of a stage be the one that runs the flow, also where none is activated."""
+    here = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", "")])}
 
 
 def _output(workspace: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["dvc", *arguments], cwd=workspace, capture_output=True, text=True, check=False
+        [*DVC, *arguments], cwd=workspace, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise StageFailed(f"dvc {' '.join(arguments)} failed: {done.stderr.strip()}")
+        raise StageFailed(" ".join(["dvc", *arguments]), done.stderr.strip().splitlines())
     return done.stdout

@@ -4,17 +4,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
-from prefect.client.schemas.objects import State
+from prefect import Task, flow, get_run_logger, task
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 
-from flows.dvc import is_up_to_date, reproduce, stage_names
-
-RETRIED = ("cross_validate", "register")
-"""Stages that need a cluster or a server may pass the second time; bad input never does."""
+from flows.dvc import StageFailed, is_up_to_date, reproduce, stage_names
 
 
-@task(task_run_name="{stage}")
+def may_pass_later(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
+    """Retry where a cluster or a server failed; bad input never passes the second time."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, StageFailed) and error.may_pass_later
+
+
+@task(task_run_name="{stage}", retries=2, retry_delay_seconds=10, retry_condition_fn=may_pass_later)
 def run_stage(workspace: Path, stage: str) -> None:
     """Bring one stage up to date."""
     reproduce(workspace, stage, get_run_logger().info)
@@ -27,8 +30,7 @@ def retrain(workspace: Path = Path()) -> State[Any]:
         return Completed(name="Skipped", message="nothing new")
     stages = stage_names(workspace)
     for stage in stages:
-        retries = 2 if stage.startswith(RETRIED) else 0
-        run_stage.with_options(retries=retries, retry_delay_seconds=10)(workspace, stage)
+        run_stage(workspace, stage)
     return Completed(message=f"{len(stages)} stages are up to date")
 
 

@@ -17,16 +17,16 @@ from rostfine.progress import progress
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Tag = Annotated[str | None, typer.Option("--tag", metavar="X,Y", help="Where the sperm's head is.")]
-Frame = Annotated[int, typer.Option(help="The frame that the tag belongs to.")]
+Frame = Annotated[int, typer.Option(min=0, help="The frame that the tag belongs to.")]
 
 
 def main() -> None:
-    """Run a command; a failure that rostfine knows ends in its own lines and exit code 1."""
+    """Run a command; a failure that rostfine knows ends in its own lines and exit code."""
     try:
         app()
     except RostfineError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(1)
+        sys.exit(error.exit_code)
 
 
 @app.command()
@@ -47,12 +47,14 @@ def init(
 @app.command()
 def simulate(
     folder: Path,
-    patients: Annotated[int | None, typer.Option(help="Videos, one of each patient.")] = None,
+    patients: Annotated[int | None, typer.Option(min=1, help="Videos, a patient each.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed, another study.")] = None,
 ) -> None:
     """Fill the workspace FOLDER with simulated videos, tags and votes of a small study."""
     from rostfine.simulate.study import StudySettings, simulate_study
+    from rostfine.workspace import refuse_if_filled
 
+    refuse_if_filled(folder)
     settings = StudySettings()
     settings = dataclasses.replace(
         settings,
@@ -88,7 +90,11 @@ def track(
     else:
         wanted = [TaggedSperm(video.stem, video.stem, frame, *_point(tag or ""))]
     settings = load_params(params)
-    update = track_video(video, wanted, out, tracking=settings.tracking, clips=settings.clips)
+    with progress(f"following sperm of {video.name}", len(wanted)) as advance:
+        update = track_video(video, wanted, out, tracking=settings.tracking, clips=settings.clips)
+        advance(len(wanted))
+    if not update.kept + update.cut:
+        raise InputError.of_faults(update.reasons)
     print(f"{out}: {update}; clips.parquet and tracks.parquet tell more")
 
 
@@ -103,6 +109,7 @@ def predict(
     """Predict the grade distribution of a clip (.npz), or of the tagged sperm of a video."""
     from rostfine import registry
 
+    sys.stderr.write(f"looking up {model}\n")
     predictor = registry.load(model)
     if clip_or_video.suffix == ".npz":
         distribution = predictor.predict_clip(clip_or_video)

@@ -10,7 +10,8 @@ RostfineError
 │   ├── ClipError       a clip file that is missing, damaged or of another shape
 │   └── ParamsError     a key of params.yaml that is unknown, missing or of the wrong type
 ├── TrainingError       a fit that cannot go on
-└── RegistryError       a model that is not in the registry, or a registry that does not answer
+├── ClusterError        Ray lost what the fits ran on; may pass the second time
+└── RegistryError       no such model, or a registry that does not answer; may pass the second time
 
 A message says what is wrong, where, what was wanted and what was found, in one line. Several
 faults of one input are collected and raised together, one line each.
@@ -20,9 +21,14 @@ from collections.abc import Sequence
 
 MOST_FAULTS_SHOWN = 20
 
+TEMPORARY = 75
+"""Exit code of a failure that may pass the second time (EX_TEMPFAIL of sysexits.h)."""
+
 
 class RostfineError(Exception):
     """Anything that rostfine itself has to say about a failure; its text is meant for people."""
+
+    exit_code = 1
 
     @classmethod
     def of_faults(cls, faults: Sequence[str]) -> "RostfineError":
@@ -68,5 +74,13 @@ class TrainingError(RostfineError):
     """A fit cannot go on."""
 
 
+class ClusterError(RostfineError):
+    """Ray lost what the fits ran on."""
+
+    exit_code = TEMPORARY
+
+
 class RegistryError(RostfineError):
     """A model is not in the registry, or the registry does not answer."""
+
+    exit_code = TEMPORARY

@@ -10,13 +10,14 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 
 from rostfine.errors import ParamsError
 
 T = TypeVar("T")
+Count = Annotated[int, "at least 1"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class TrackingParams:
     turn_heads: float  # usual change of the step from one frame to the next
     renew: float  # share of the newest frame in the template of recent looks
     min_score: float  # a match below this counts as not seen
-    lost_after: int  # so many frames unseen in a row, and the sperm is lost
+    lost_after: Count  # so many frames unseen in a row, and the sperm is lost
     on_bad_input: Literal[
         "stop", "skip"
     ]  # what an unreadable video or a tag outside its frame does
@@ -39,8 +40,8 @@ class TrackingParams:
 class ClipParams:
     """What is cut out along a track."""
 
-    frames: int
-    size_px: int
+    frames: Count
+    size_px: Count
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class LabelParams:
 class FoldParams:
     """How samples are split for cross-validation."""
 
-    k: int
+    k: Count
     seed: int
 
 
@@ -77,10 +78,10 @@ class RoSTFineParams:
     size: Literal["vit_b", "tiny"]
     drop_path: float
     pretrained: str | None
-    attention_layers: int  # last layers whose attention is summed to choose patches; 2 in eq. 4
-    top_k: int  # K: patches chosen in each frame
-    branch_depth: int  # L: attention blocks of FGS and of FGT
-    branch_heads: int  # H
+    attention_layers: Count  # last layers whose attention is summed to choose patches; 2 in eq. 4
+    top_k: Count  # K: patches chosen in each frame
+    branch_depth: Count  # L: attention blocks of FGS and of FGT
+    branch_heads: Count  # H
 
 
 ModelParams = TimeSformerParams | RoSTFineParams
@@ -90,8 +91,8 @@ ModelParams = TimeSformerParams | RoSTFineParams
 class InputParams:
     """What a model sees of a clip."""
 
-    frames: int
-    image_px: int
+    frames: Count
+    image_px: Count
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ class FitParams:
     schedule: Literal["constant", "cosine"]
     warmup_epochs: float
     clip_norm: float | None
-    batch: int
-    epochs: int
+    batch: Count
+    epochs: Count
     augment: bool  # random flips, quarter turns and brightness, the same for all frames of a clip
     seed: int
 
@@ -142,7 +143,7 @@ class CrossValidateParams:
 class CompareParams:
     """The bootstrap behind every interval."""
 
-    bootstrap: int
+    bootstrap: Count
     seed: int
 
 
@@ -186,8 +187,8 @@ def load_params(path: Path) -> Params:
     if not path.exists():
         raise ParamsError(f"{path}: no such file; 'rostfine init' makes a workspace with one")
     try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        content = yaml.load(path.read_text(), _Loader)  # a safe loader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     try:
         params = parse(Params, content)
@@ -195,6 +196,18 @@ def load_params(path: Path) -> Params:
     except ParamsError as error:
         raise ParamsError(f"{path}: {error}") from None
     return params
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, and strict: a key that occurs twice is an error, where YAML lets the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for key in keys:
+            if keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise yaml.YAMLError(f"key {key!r} occurs twice in what begins at line {line}")
+        return super().construct_mapping(node, deep)
 
 
 def parse(kind: type[T], content: Any, where: str = "") -> T:
@@ -230,6 +243,8 @@ def _parse(kind: Any, content: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
         return _parse_dataclass(kind, content, where)
+    if origin is Annotated:
+        return _parse_count(content, where)
     if origin in _PARSE_GENERIC:
         return _PARSE_GENERIC[origin](kind, content, where)
     # A whole number may stand where a float is wanted; True is an int to Python but not to us.
@@ -240,11 +255,18 @@ def _parse(kind: Any, content: Any, where: str) -> Any:
     raise ParamsError(f"{where}: wanted {_NOUNS[kind]}, got {content!r}")
 
 
+def _parse_count(content: Any, where: str) -> int:
+    number = _parse(int, content, where)
+    if number < 1:
+        raise ParamsError(f"{where}: wanted a whole number from 1 on, got {number}")
+    return int(number)
+
+
 _NOUNS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
 def _parse_dataclass(kind: Any, content: Any, where: str) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     if not isinstance(content, Mapping):
         raise ParamsError(
             f"{where or 'the file'}: wanted the keys {', '.join(hints)}, got {content!r}"

@@ -3,6 +3,7 @@
 `docs/data.md` says in prose what each column means; this module is what the code checks against.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,8 +153,13 @@ def _read(path: Path, table: Table) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         # Everything is read as text, so that a wrong cell can be named with its row.
-        return pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (ValueError, OSError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            # Rows longer than the header would otherwise be cut, with a warning.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
+            )
+    except (pd.errors.ParserWarning, ValueError, OSError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: not a readable table: {' '.join(str(error).split())}") from error
 
 

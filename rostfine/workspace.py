@@ -1,8 +1,8 @@
 """A workspace: the folder with `dvc.yaml` and `params.yaml` that holds one study."""
 
 import os
-import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,6 +31,8 @@ def is_workspace(folder: Path) -> bool:
 def init_workspace(folder: Path, preset: str) -> None:
     """Make `folder` a workspace under Git and DVC, with the params of `preset` and empty tables.
 
+    What is there already stays as it is.
+
     Raises InputError if it is one already, or the preset is unknown.
     """
     if preset not in PRESETS:
@@ -39,22 +41,39 @@ def init_workspace(folder: Path, preset: str) -> None:
         raise InputError(f"{folder}: is a workspace already; nothing was changed")
     for name in ("data/raw", "data/votes"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for name, header in EMPTY_TABLES.items():
+    files = {
+        **EMPTY_TABLES,
+        ".gitignore": IGNORED_BY_GIT,
+        ".dvcignore": (CHECKOUT / ".dvcignore").read_text(),
+        "params.yaml": (CHECKOUT / PRESETS[preset]).read_text(),
+    }
+    for name, text in files.items():
         if not (folder / name).exists():
-            (folder / name).write_text(header)
-    shutil.copy(CHECKOUT / PRESETS[preset], folder / "params.yaml")
-    shutil.copy(CHECKOUT / ".dvcignore", folder / ".dvcignore")
-    (folder / ".gitignore").write_text(IGNORED_BY_GIT)
+            (folder / name).write_text(text)
     _run(folder, "git", "init", "--quiet")
-    _run(folder, "dvc", "init", "--quiet", "--force")
-    _run(folder, "dvc", "config", "core.analytics", "false")
+    if not (folder / ".dvc").exists():
+        _run(folder, sys.executable, "-m", "dvc", "init", "--quiet")
+        _run(folder, sys.executable, "-m", "dvc", "config", "core.analytics", "false")
     # Written last: what holds a dvc.yaml is whole.
     code = os.path.relpath(CHECKOUT, folder.resolve())
     pipeline = (CHECKOUT / "dvc.yaml").read_text()
     (folder / "dvc.yaml").write_text(pipeline.replace("- code: .\n", f"- code: {code}\n"))
 
 
+def refuse_if_filled(folder: Path) -> None:
+    """Raise InputError if `folder` holds tags or votes already: a simulation would replace them."""
+    tags = folder / "data" / "tags.csv"
+    votes = folder / "data" / "votes"
+    if tags.exists() and tags.read_text() != EMPTY_TABLES["data/tags.csv"]:
+        raise InputError(f"{tags}: holds tags already; nothing was changed")
+    if votes.is_dir() and any(votes.iterdir()):
+        raise InputError(f"{votes}: holds votes already; nothing was changed")
+
+
 def _run(folder: Path, *command: str) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise InputError(f"{command[0]}: not found on this machine; install it first") from error
     if done.returncode:
         raise InputError(f"{folder}: '{' '.join(command)}' failed: {done.stderr.strip()}")

@@ -9,11 +9,11 @@ from rostfine.errors import RostfineError
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a stage; a failure that rostfine knows ends in its own lines and exit code 1."""
+    """Run a stage; a failure that rostfine knows ends in its own lines and exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         main()
     except RostfineError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(1)
+        sys.exit(error.exit_code)
     sys.exit(0)

@@ -19,7 +19,6 @@ HASHED = {
     "clips": Path("data/clips.parquet"),
     "labels": Path("data/labels.parquet"),
     "folds": Path("data/folds.parquet"),
-    "dvc_lock": Path("dvc.lock"),
 }
 
 
@@ -27,6 +26,7 @@ def main() -> None:
     """Register with metrics by fold, hashes of the data, and the commit of the code."""
     params = load_params(Path("params.yaml")).register
     kept = Registration(_fold_metrics(params.experiment), _metrics(params.experiment), _tags())
+    logging.getLogger(__name__).info("register: %s into the registry", params.experiment)
     final = Path("runs") / params.experiment / "final"
     done = register(final, params.name, alias=params.alias, kept=kept, workspace=Path())
     write_json(Path("registry.json"), dataclasses.asdict(done))
@@ -57,7 +57,7 @@ def _metrics(experiment: str) -> dict[str, float]:
 
 
 def _tags() -> dict[str, str]:
-    hashes = {f"sha256.{name}": sha256_of(path) for name, path in HASHED.items() if path.exists()}
+    hashes = {f"sha256.{name}": sha256_of(path) for name, path in HASHED.items()}
     return {
         **hashes,
         **_commit("workspace", Path()),
@@ -70,7 +70,7 @@ def _commit(what: str, folder: Path) -> dict[str, str]:
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:
         return {}
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    changed = _git(folder, "status", "--porcelain", ".")
     return {f"git.{what}": commit, f"git.{what}.dirty": str(bool(changed)).lower()}
 
 

@@ -25,7 +25,8 @@ class Source:
 def find_sources(data: Path, video_ids: Iterable[str]) -> dict[str, Source]:
     """Find `raw/<video_id>.<ext>` in the folder `data`, and the row of `videos.csv`, if any.
 
-    A video without a row counts as a patient of its own.
+    Without any rows each video counts as a patient of its own; if some have rows, one that has
+    none is at fault: a misspelt id would put one patient into two folds.
 
     Raises TableError if `videos.csv` is there and cannot be used.
     """
@@ -35,18 +36,23 @@ def find_sources(data: Path, video_ids: Iterable[str]) -> dict[str, Source]:
         for path in sorted((data / "raw").iterdir()):
             files[path.stem].append(path)
     return {
-        video_id: _source(data, video_id, files[video_id], said.get(video_id, (video_id, math.nan)))
+        video_id: _source(data, video_id, files[video_id], said)
         for video_id in sorted(set(video_ids))
     }
 
 
-def _source(data: Path, video_id: str, files: list[Path], said: tuple[str, float]) -> Source:
+def _source(
+    data: Path, video_id: str, files: list[Path], said: Mapping[str, tuple[str, float]]
+) -> Source:
+    known = said.get(video_id, (video_id, math.nan))
     if not files:
-        return Source(None, f"no video {video_id!r} in {data / 'raw'}", *said)
+        return Source(None, f"no video {video_id!r} in {data / 'raw'}", *known)
     if len(files) > 1:
         names = ", ".join(path.name for path in files)
-        return Source(None, f"more than one video {video_id!r} in {data / 'raw'}: {names}", *said)
-    return Source(files[0], "", *said)
+        return Source(None, f"more than one video {video_id!r} in {data / 'raw'}: {names}", *known)
+    if said and video_id not in said:
+        return Source(None, f"no row for video {video_id!r} in {data / 'videos.csv'}", *known)
+    return Source(files[0], "", *known)
 
 
 def _read_videos(path: Path) -> dict[str, tuple[str, float]]:

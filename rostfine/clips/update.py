@@ -33,6 +33,12 @@ class Update:
         return int((self.clips["status"] == LOST).sum())
 
     @property
+    def reasons(self) -> list[str]:
+        """A line for each sample that has no clip."""
+        bad = self.clips[self.clips["status"] != OK]
+        return [f"{s}: {reason}" for s, reason in zip(bad["sample_id"], bad["reason"], strict=True)]
+
+    @property
     def faults(self) -> list[str]:
         """A line for each sample whose video or tag is unusable."""
         bad = self.clips[self.clips["status"] == FAILED]
@@ -65,9 +71,15 @@ def track_video(
 ) -> Update:
     """Follow tagged sperm of one video; write `clips/`, clips.parquet, tracks.parquet into `out`.
 
-    Raises InputError with a line for each sample that failed, after all others are written, if
-    `tracking.on_bad_input` is stop.
+    Raises InputError if `out` holds clips of other samples, which would be gone; and with a line
+    for each sample that failed, after all others are written, if `tracking.on_bad_input` is stop.
     """
+    others = sorted(set(read_index(out)) - {tag.sample_id for tag in tags})
+    if others:
+        raise InputError(
+            f"{out}: holds clips of other samples ({', '.join(others[:5])}); wanted a folder of "
+            "its own"
+        )
     sources = {
         tag.video_id: Source(path=video, fault="", patient_id=tag.video_id, um_per_px=math.nan)
         for tag in tags

@@ -26,7 +26,7 @@ def aggregate_votes(
     counts = _count(last_votes(votes), samples)
     n_votes = counts.sum(axis=1)
     too_few = [
-        f"{sample}: {n} votes; wanted at least {params.min_votes} (labels.min_votes)"
+        f"data/votes: {sample}: {n} votes; wanted at least {params.min_votes} (labels.min_votes)"
         for sample, n in n_votes.items()
         if n < params.min_votes
     ]

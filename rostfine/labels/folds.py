@@ -23,15 +23,17 @@ def make_folds(
     n_patients = len(set(patients))
     if params.k < 2 or n_patients < params.k:
         raise FoldError(
-            f"folds.k: wanted from 2 folds to as many as there are patients ({n_patients}), "
-            f"got {params.k}"
+            "params.yaml: folds.k: wanted from 2 folds to as many as there are patients "
+            f"({n_patients}), got {params.k}"
         )
     fold = np.full(len(samples), -1, dtype=np.int64)
     for number, held_out in enumerate(_held_out(_strata(modes, params.k), patients, params)):
         fold[held_out] = number
     empty = sorted(set(range(params.k)) - set(fold.tolist()))
     if empty:
-        raise FoldError(f"folds.k: {params.k} folds of {n_patients} patients leave {empty} empty")
+        raise FoldError(
+            f"params.yaml: folds.k: {params.k} folds of {n_patients} patients leave {empty} empty"
+        )
     return pd.DataFrame({"sample_id": list(samples), "fold": fold})
 
 

@@ -41,6 +41,8 @@ def cross_validate(
     """
     experiment = params.experiments[name]
     run_folder = workspace / "runs" / name
+    # What an earlier run with other folds left there must not pass for a part of this one.
+    shutil.rmtree(run_folder, ignore_errors=True)
     train_fits(
         todo,
         ModelSettings(name, "", experiment, params.tracking, params.clips),

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from rostfine.clips.dataset import load_bank
 from rostfine.errors import FoldError
-from rostfine.progress import Advance, silent
 from rostfine.schemas import FOLDS, GRADE_COLUMNS, LABELS, read_table
 
 
@@ -25,7 +24,7 @@ class TrainingData:
     folds: Int64[ndarray, " clip"]
 
 
-def load_training_data(workspace: Path, *, advance: Advance = silent) -> TrainingData:
+def load_training_data(workspace: Path) -> TrainingData:
     """Read what `make_folds` and the stages before it wrote."""
     folds = read_table(workspace / "data" / "folds.parquet", FOLDS)
     labels = read_table(workspace / "data" / "labels.parquet", LABELS).set_index("sample_id")
@@ -36,7 +35,7 @@ def load_training_data(workspace: Path, *, advance: Advance = silent) -> Trainin
         )
     sample_ids = tuple(folds["sample_id"])
     wanted = labels.loc[list(sample_ids), list(GRADE_COLUMNS)].to_numpy(np.float32)
-    bank = load_bank(workspace / "data" / "clips", sample_ids, advance=advance)
+    bank = load_bank(workspace / "data" / "clips", sample_ids)
     return TrainingData(
         sample_ids, bank.frames, torch.from_numpy(wanted), folds["fold"].to_numpy(np.int64)
     )

@@ -12,25 +12,23 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from rostfine.errors import RostfineError, TrainingError
+from rostfine.errors import ClusterError, RostfineError, TrainingError
 from rostfine.params import parse, plain
 from rostfine.progress import Advance, silent
 from rostfine.training.board import Board
 from rostfine.training.checkpoint import ModelSettings
-from rostfine.training.data import load_training_data
+from rostfine.training.data import TrainingData, load_training_data
 from rostfine.training.folds import Fit, train_fold
 from rostfine.training.loop import Epoch
 
 POLL_S = 0.5
 ENVIRONMENT = {
-    "RAY_AUTH_MODE": "token",  # who joins must know the token that Ray keeps in the home folder
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
@@ -40,6 +38,8 @@ ENVIRONMENT = {
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # the default of 60 fails on a busy machine
 }
 """What Ray reads when it is imported and started; a setting of the user's own wins."""
+GUARDED = {"RAY_AUTH_MODE": "token"}
+"""Who joins a Ray that was started here must know the token that Ray keeps in the home folder."""
 OBJECT_STORE_BYTES = 200 * 2**20  # clips are read by each worker itself; nothing large is passed
 
 
@@ -124,7 +124,7 @@ def _run(config: dict[str, Any], placement: Placement, storage: str) -> None:
         trainer.fit()
     except (TrainingFailedError, RayError) as error:
         reason = str(error).strip().splitlines()[-1]
-        raise TrainingError(f"Ray could not finish the training: {reason}") from error
+        raise ClusterError(f"Ray could not finish the training: {reason}") from error
 
 
 def _work(config: dict[str, Any]) -> None:
@@ -137,20 +137,32 @@ def _work(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
     # As in a stage, relative paths start at the workspace.
     os.chdir(config["workspace"])
-    data = load_training_data(Path())
-    while (number := ray.get(board.take.remote())) is not None:
-        todo: Fit = config["todo"][number]
-        note = partial(_post, board, todo)
-        try:
-            train_fold(todo, data, settings, run_folder=Path(config["run_folder"]), on_epoch=note)
-        except RostfineError as error:
-            board.fail.remote(f"{settings.experiment_name}, {todo.folder}: {error}")
+    try:
+        data = load_training_data(Path())
+        while (number := ray.get(board.take.remote())) is not None:
+            _do(config["todo"][number], data, settings, config["run_folder"], board)
+    except RostfineError as error:
+        ray.get(board.fail.remote(f"{settings.experiment_name}: {error}"))
     # Ray Train waits until every worker has reported equally often.
     ray.train.report({})
 
 
-def _post(board: Any, todo: Fit, epoch: Epoch) -> None:
-    board.post.remote(f"{todo.folder} epoch {epoch.epoch + 1} loss {epoch.total:.4f}")
+def _do(
+    todo: Fit, data: TrainingData, settings: ModelSettings, run_folder: str, board: Any
+) -> None:
+    """Do one fit; tell the board of each epoch, or why the fit failed."""
+    import ray
+
+    def post(epoch: Epoch) -> None:
+        news = f"{todo.folder} epoch {epoch.epoch + 1} loss {epoch.total:.4f}"
+        # Waited for, so that nothing said is lost when the worker ends.
+        ray.get(board.post.remote(news))
+
+    try:
+        train_fold(todo, data, settings, run_folder=Path(run_folder), on_epoch=post)
+    except (RostfineError, RuntimeError) as error:  # torch tells of a full memory by RuntimeError
+        line = f"{settings.experiment_name}, {todo.folder}: {error}"
+        ray.get(board.fail.remote(line))
 
 
 @contextmanager
@@ -177,20 +189,20 @@ def _watched(ray: Any, board: Any, advance: Advance) -> Iterator[None]:
 @contextmanager
 def _ray() -> Iterator[Any]:
     """Join the cluster of RAY_ADDRESS, or start Ray on this machine; yields the module."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import ray
-
     here = {
         "address": "local",  # never some other cluster that happens to run on this machine
         "include_dashboard": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
-    ray.init(
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        **({} if "RAY_ADDRESS" in os.environ else here),
-    )
+    joins = "RAY_ADDRESS" in os.environ
+    for name, value in {**ENVIRONMENT, **({} if joins else GUARDED)}.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **({} if joins else here))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ClusterError(f"Ray did not start: {' '.join(str(error).split())}") from error
     logging.getLogger("ray.train").setLevel(logging.ERROR)
     try:
         yield ray

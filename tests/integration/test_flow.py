@@ -31,7 +31,8 @@ import pathlib, sys
 tried = pathlib.Path('tried')
 if not tried.exists():
     tried.touch()
-    sys.exit('the registry does not answer')
+    print('the registry does not answer')
+    sys.exit(75)
 """
 
 
@@ -50,6 +51,13 @@ def test_a_stage_that_needs_a_server_passes_the_second_time(graph):
     assert "the registry does not answer" in output
     assert (graph.folder / "last.txt").read_text() == "done"
     assert "3 stages are up to date" in output
+
+
+def test_bad_input_of_a_stage_that_needs_a_server_is_not_tried_again(graph):
+    (graph.folder / "register.py").write_text("import sys; sys.exit('no final model')")
+    output = graph.run("python", "-m", "flows.retrain", ".", code=1)
+    assert output.count("Running stage 'register'") == 1
+    assert not (graph.folder / "last.txt").exists()
 
 
 def test_a_stage_that_meets_bad_input_fails_the_flow_at_once_and_by_its_own_words(graph):

@@ -82,6 +82,10 @@ def register_what_is_not_run(c):
     c["cross_validate"]["experiments"] = ["rostfine"]
 
 
+def no_epochs(c):
+    c["experiments"]["rostfine"]["fit"]["epochs"] = 0
+
+
 def no_mapping(c):
     c["clips"] = 3
 
@@ -101,6 +105,7 @@ def no_mapping(c):
         (unknown_choice, "tracking.on_bad_input: wanted stop or skip, got 'ignore'"),
         (unknown_experiment, "no experiment 'nobody'; known: rostfine, timesformer"),
         (register_what_is_not_run, "register.experiment: wanted one of"),
+        (no_epochs, "experiments.rostfine.fit.epochs: wanted a whole number from 1 on, got 0"),
         (no_mapping, "clips: wanted the keys frames, size_px, got 3"),
     ],
 )
@@ -114,6 +119,12 @@ def test_a_wrong_key_is_named_with_what_was_wanted(tmp_path, content, spoil, mes
 
 def test_a_missing_file_and_broken_yaml_are_params_errors(tmp_path):
     with pytest.raises(ParamsError, match="no such file"):
+        load_params(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_bytes(b"a: \xff")
+    with pytest.raises(ParamsError, match="not YAML"):
+        load_params(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("clips: {frames: 3, frames: 4}")
+    with pytest.raises(ParamsError, match="key 'frames' occurs twice in what begins at line 1"):
         load_params(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text("a: [1")
     with pytest.raises(ParamsError, match="not YAML"):

@@ -26,6 +26,7 @@ def test_a_good_table_has_its_types_and_keeps_other_columns(tmp_path):
         (HEADER + "a,v,0,inf,2\n", "row 2, column x_px: wanted a number, got 'inf'"),
         (HEADER + "a,v,0,1,2\na,v,1,1,2\n", "row 3: sample_id 'a' occurs twice"),
         (HEADER + "a,v,0,1,2\nb,v,1,1,2,3,4\n", "not a readable table"),
+        (HEADER + "a,v,0,1,2,9\nb,v,1,1,2,9\n", "not a readable table"),
         ("sample_id,video_id,frame,x_px\na,v,0,1\n", "no column y_px; wanted sample_id, video_id"),
         ("", "not a readable table"),
     ],

@@ -167,9 +167,9 @@ def test_no_tags_give_empty_tables_of_the_right_types(study):
 
 
 def test_patient_and_scale_come_from_videos_csv_and_change_without_reading_a_video(study):
-    (study.data / "videos.csv").write_text("video_id,patient_id,um_per_px\nA,P1,0.5\n")
+    (study.data / "videos.csv").write_text("video_id,patient_id,um_per_px\nA,P1,0.5\nB,B,\n")
     study.update()
-    (study.data / "videos.csv").write_text("video_id,patient_id,um_per_px\nA,P7,0.2\n")
+    (study.data / "videos.csv").write_text("video_id,patient_id,um_per_px\nA,P7,0.2\nB,B,\n")
     study.update()
     assert study.reads == []
     table = pd.read_parquet(study.data / "clips.parquet")
@@ -222,3 +222,24 @@ def test_tracking_one_video_writes_clips_and_tables_and_tells_of_bad_tags(
     assert table["path"][0] == "clips/a1.npz"
     assert read_clip(out / table["path"][0]).frames.shape == (6, 40, 40, 3)
     assert len(pd.read_parquet(out / "tracks.parquet")) == 6
+
+
+def test_a_video_without_a_row_is_at_fault_where_others_have_one(study):
+    (study.data / "videos.csv").write_text("video_id,patient_id\nA,P1\nBB,P1\n")
+    done = study.update()
+    assert done.faults == [f"b1: no row for video 'B' in {study.data / 'videos.csv'}"]
+    assert done.clips["status"].to_list() == ["ok", "ok", "failed"]
+
+
+def test_tracking_into_a_folder_with_other_clips_is_refused_and_changes_nothing(study):
+    study.update()
+    before = study.content()
+    with pytest.raises(InputError, match=r"holds clips of other samples \(a1, a2, b1\)"):
+        track_video(
+            study.data / "raw/A.avi",
+            [Tag("new", "A", 0, 40.0, 50.0)],
+            study.data,
+            tracking=study.tracking,
+            clips=study.clips,
+        )
+    assert study.content() == before

@@ -58,7 +58,7 @@ def test_labels_sum_to_1_and_do_not_depend_on_the_order_of_votes(grades, random)
 
 def test_a_clip_without_votes_stops_or_is_left_out_as_params_say():
     votes = votes_of(s1="AB")
-    with pytest.raises(VoteError, match=r"^s2: 0 votes; wanted at least 1"):
+    with pytest.raises(VoteError, match=r"^data/votes: s2: 0 votes; wanted at least 1"):
         aggregate_votes(votes, ["s1", "s2"], STOP)
     skip = LabelParams(min_votes=1, on_missing_votes="skip")
     assert aggregate_votes(votes, ["s1", "s2"], skip)["sample_id"].tolist() == ["s1"]
