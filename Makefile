@@ -46,7 +46,7 @@ demo: setup ## From simulated videos and votes to a registered model, in build/d
 	@test -f $(DEMO)/dvc.yaml || rostfine init $(DEMO) --preset small
 	@test -f $(DEMO)/data/votes/votes.csv || rostfine simulate $(DEMO)
 	@cd $(DEMO) && dvc repro
-	@echo && echo "The grade distribution of V001_01, by models:/rostfine@champion:"
+	@echo && echo "V001_01, one of the clips it was trained on, by models:/rostfine@champion:"
 	@cd $(DEMO) && rostfine predict data/clips/V001_01.npz --model models:/rostfine@champion
 	@echo
 	@echo "The report:  $(DEMO)/reports/index.html"
