@@ -3,9 +3,8 @@ BIN := $(CURDIR)/.venv/bin
 DEMO := build/demo
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
-export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 
-.PHONY: help setup lock deps check test test-fast test-gpu demo repro report clean
+.PHONY: help setup lock deps check test test-fast test-gpu demo repro clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12

@@ -23,7 +23,7 @@ def main() -> None:
     write_table(DATA / "labels.parquet", labels, LABELS)
     logging.getLogger(__name__).info(
         "aggregate_votes: %d votes of %d experts label %d of %d clips",
-        len(votes),
+        labels["n_votes"].sum(),
         votes["expert_id"].nunique(),
         len(labels),
         len(usable),

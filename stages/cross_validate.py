@@ -17,9 +17,11 @@ def main() -> None:
     name = parser.parse_args().experiment
     params = load_params(Path("params.yaml"))
     todo = plan(Path(), params, name)
+    log = logging.getLogger(__name__)
+    log.info("cross_validate: %s, %d fits; Ray takes some 20 s to start", name, len(todo))
     with progress(f"{name}, epochs", len(todo) * params.experiments[name].fit.epochs) as advance:
         cross_validate(Path(), params, name, todo, advance=advance)
-    logging.getLogger(__name__).info("cross_validate: %s, %d fits done", name, len(todo))
+    log.info("cross_validate: %s, %d fits done", name, len(todo))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from rostfine.clips.index import Entry, entry_of, read_index, renewed, write_ind
 from rostfine.clips.keys import content_keys
 from rostfine.clips.sources import Source
 from rostfine.clips.store import Clip, write_clip
-from rostfine.errors import InputError
+from rostfine.errors import InputError, VideoError
 from rostfine.params import ClipParams, TrackingParams
 from rostfine.progress import Advance, silent
 from rostfine.schemas import FAILED, LOST, OK
@@ -71,9 +71,12 @@ def track_video(
 ) -> Update:
     """Follow tagged sperm of one video; write `clips/`, clips.parquet, tracks.parquet into `out`.
 
-    Raises InputError if `out` holds clips of other samples, which would be gone; and with a line
-    for each sample that failed, after all others are written, if `tracking.on_bad_input` is stop.
+    Raises VideoError if there is no such file, InputError if `out` holds clips of other samples,
+    which would be gone, and InputError with a line for each sample that failed, after all others
+    are written, if `tracking.on_bad_input` is stop.
     """
+    if not video.is_file():
+        raise VideoError(f"{video}: no such file; wanted a video")
     others = sorted(set(read_index(out)) - {tag.sample_id for tag in tags})
     if others:
         raise InputError(

@@ -89,6 +89,10 @@ def flatten(content: Any, where: str = "") -> dict[str, str]:
 
 def _start_run(client: Any, store: Store, name: str, experiment: str) -> str:
     found = client.get_experiment_by_name(name)
+    if found and store.database and found.artifact_location != store.artifact_location:
+        # The workspace was moved or copied; MLflow would go on writing where it was before.
+        client.rename_experiment(found.experiment_id, f"{name} (moved, {found.experiment_id})")
+        found = None
     experiment_id = (
         found.experiment_id
         if found

@@ -9,7 +9,7 @@ from rostfine.clips import update as module
 from rostfine.clips.sources import find_sources
 from rostfine.clips.store import read_clip
 from rostfine.clips.update import ClipFolder, track_video, update_clips
-from rostfine.errors import InputError
+from rostfine.errors import InputError, VideoError
 from rostfine.tracking.tags import Tag
 
 TAGS = [Tag("a1", "A", 0, 40.0, 50.0), Tag("a2", "A", 1, 63.0, 91.0), Tag("b1", "B", 0, 30.0, 60.0)]
@@ -243,3 +243,10 @@ def test_tracking_into_a_folder_with_other_clips_is_refused_and_changes_nothing(
             clips=study.clips,
         )
     assert study.content() == before
+
+
+def test_tracking_a_video_that_is_not_there_is_one_clear_line(study, tmp_path):
+    with pytest.raises(VideoError, match=r"none\.avi: no such file; wanted a video"):
+        track_video(
+            tmp_path / "none.avi", TAGS, tmp_path, tracking=study.tracking, clips=study.clips
+        )

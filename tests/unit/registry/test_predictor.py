@@ -1,6 +1,7 @@
 """Looking models up in a real MLflow store, and using them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,6 +94,20 @@ def test_a_workspace_that_was_moved_still_finds_its_model(
     moved = workspace.rename(workspace.with_name("moved"))
     found = load(workspace=moved).predict_clips(clips)
     assert (found == load_folder(saved(1)).predict_clips(clips)).all()
+
+
+def test_a_copied_workspace_registers_beside_itself_and_not_in_the_original(
+    workspace: Path, saved: Saved, clips: np.ndarray
+) -> None:
+    register(saved(1), "rostfine", alias="champion", kept=Registration(), workspace=workspace)
+    before = sorted((workspace / "mlartifacts").rglob("*"))
+    copy = workspace.with_name("copy")
+    shutil.copytree(workspace, copy)
+    register(saved(2), "rostfine", alias="champion", kept=Registration(), workspace=copy)
+    assert sorted((workspace / "mlartifacts").rglob("*")) == before
+    shutil.rmtree(workspace)
+    found = load(workspace=copy).predict_clips(clips)
+    assert (found == load_folder(saved(2)).predict_clips(clips)).all()
 
 
 @pytest.mark.parametrize(
