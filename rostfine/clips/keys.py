@@ -10,7 +10,8 @@ from typing import Any
 import rostfine
 from rostfine.clips.sources import Source
 from rostfine.files import sha256_of
-from rostfine.params import ClipParams, TrackingParams, plain
+from rostfine.params import ClipParams, TrackingParams
+from rostfine.parsing import plain
 from rostfine.tracking.tags import Tag
 
 CODE = ("clips/cut.py", "tracking/*.py", "video/*.py")

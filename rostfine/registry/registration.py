@@ -14,7 +14,8 @@ import numpy as np
 
 from rostfine.errors import RegistryError
 from rostfine.files import read_json
-from rostfine.params import ClipParams, parse, plain
+from rostfine.params import ClipParams
+from rostfine.parsing import parse, plain
 from rostfine.registry.store import Store, answering, find_store, import_mlflow, open_client
 from rostfine.schemas import GRADES
 from rostfine.training.checkpoint import SETTINGS, ModelSettings

@@ -11,7 +11,8 @@ from torch import nn
 from rostfine.errors import InputError
 from rostfine.files import read_json, write_json, written_whole
 from rostfine.models import build_model
-from rostfine.params import ClipParams, ExperimentParams, TrackingParams, parse, plain
+from rostfine.params import ClipParams, ExperimentParams, TrackingParams
+from rostfine.parsing import parse, plain
 
 WEIGHTS = "weights.safetensors"
 SETTINGS = "settings.json"

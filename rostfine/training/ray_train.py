@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from rostfine.errors import ClusterError, RostfineError, TrainingError
-from rostfine.params import parse, plain
+from rostfine.parsing import parse, plain
 from rostfine.progress import Advance, silent
 from rostfine.training.board import Board
 from rostfine.training.checkpoint import ModelSettings

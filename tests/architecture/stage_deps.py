@@ -14,7 +14,16 @@ PREFIX = "${code}/"
 # What a stage reads of params.yaml is among its `params`.
 PLUMBING = {
     f"rostfine/{name}.py"
-    for name in ("__init__", "errors", "files", "params", "progress", "schemas", "workspace")
+    for name in (
+        "__init__",
+        "errors",
+        "files",
+        "params",
+        "parsing",
+        "progress",
+        "schemas",
+        "workspace",
+    )
 }
 
 

@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from rostfine.errors import ParamsError
-from rostfine.params import ExperimentParams, RoSTFineParams, load_params, parse, plain
+from rostfine.params import ExperimentParams, RoSTFineParams, load_params
+from rostfine.parsing import parse, plain
 
 ROOT = Path(__file__).parents[2]
 
