@@ -21,6 +21,8 @@ from rostfine.video.crop import cut_square
 
 GAIN_BY_THREADS = ("h264", "hevc", "vp9", "libdav1d")
 """Decoders that are faster on several threads; the others only lose by it."""
+CONVERTS_ON = 1
+"""Threads of a conversion; on several, FFmpeg spoils pixels between their parts at odd widths."""
 PLANAR_YUV = ("yuv4", "yuvj4")
 """How the names of formats begin whose first plane is the luma, one byte for each pixel."""
 
@@ -56,7 +58,7 @@ class Frame:
             return np.repeat(grey[:, :, None], 3, axis=2)
         if _is_planar_yuv(self._picture):
             return cut_yuv(self._yuv(), x_px, y_px, size_px=size_px)
-        whole = self._picture.to_ndarray(format="rgb24")
+        whole = self._picture.to_ndarray(format="rgb24", threads=CONVERTS_ON)
         return cut_square(whole, x_px, y_px, cells=size_px)
 
     def _yuv(self) -> Yuv:
@@ -148,7 +150,7 @@ def _luma(picture: Any) -> UInt8[np.ndarray, "row col"]:
     if picture.format.name == "gray" or _is_planar_yuv(picture):
         return _plane(picture, 0)
     # Every other format is converted; deep greys keep their upper eight bits.
-    grey: UInt8[np.ndarray, "row col"] = picture.to_ndarray(format="gray")
+    grey: UInt8[np.ndarray, "row col"] = picture.to_ndarray(format="gray", threads=CONVERTS_ON)
     return grey
 
 

@@ -34,7 +34,7 @@ def encode(tmp_path: Path) -> Encode:
                 layout = "gray" if frame.ndim == 2 else "rgb24"
                 picture = av.VideoFrame.from_ndarray(frame, format=layout)
                 scale = "JPEG" if pixels.startswith("yuvj") else None
-                picture = picture.reformat(format=pixels, dst_color_range=scale)
+                picture = picture.reformat(format=pixels, dst_color_range=scale, threads=1)
                 if pts is not None:
                     picture.pts, picture.time_base = pts[index], Fraction(1, 1000)
                 container.mux(stream.encode(picture))
