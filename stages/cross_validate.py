@@ -18,7 +18,7 @@ def main() -> None:
     params = load_params(Path("params.yaml"))
     todo = plan(Path(), params, name)
     log = logging.getLogger(__name__)
-    log.info("cross_validate: %s, %d fits; Ray takes some 20 s to start", name, len(todo))
+    log.info("cross_validate: %s, %d fits; Ray takes some 25 s to start", name, len(todo))
     with progress(f"{name}, epochs", len(todo) * params.experiments[name].fit.epochs) as advance:
         cross_validate(Path(), params, name, todo, advance=advance)
     log.info("cross_validate: %s, %d fits done", name, len(todo))

@@ -4,24 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rostfine.params import ClipParams, TrackingParams
+from rostfine.params import ClipParams
 from rostfine.simulate.write import CODECS, write_video
 
 Film = Callable[..., Path]
-
-
-@pytest.fixture
-def tracking() -> TrackingParams:
-    return TrackingParams(
-        min_head_px=9.0,
-        max_head_px=29.0,
-        speed_heads=0.5,
-        turn_heads=0.3,
-        renew=0.1,
-        min_score=0.35,
-        lost_after=4,
-        on_bad_input="stop",
-    )
 
 
 @pytest.fixture

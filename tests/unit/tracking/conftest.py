@@ -9,17 +9,8 @@ Draw = Callable[..., list[np.ndarray]]
 
 
 @pytest.fixture
-def params() -> TrackingParams:
-    return TrackingParams(
-        min_head_px=9.0,
-        max_head_px=29.0,
-        speed_heads=0.5,
-        turn_heads=0.3,
-        renew=0.1,
-        min_score=0.35,
-        lost_after=4,
-        on_bad_input="stop",
-    )
+def params(tracking: TrackingParams) -> TrackingParams:
+    return tracking
 
 
 @pytest.fixture
