@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -104,6 +105,12 @@ def predict(
     model: Annotated[str, typer.Option(help="As MLflow writes it.")] = "models:/rostfine@champion",
     tag: Tag = None,
     frame: Frame = 0,
+    speed: Annotated[
+        float | None, typer.Option(help="Of the sperm of a clip, for models that take it.")
+    ] = None,
+    um_per_px: Annotated[
+        float, typer.Option(help="Of a video, for models that take speeds in um/s.")
+    ] = math.nan,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Predict the grade distribution of a clip (.npz), or of the tagged sperm of a video."""
@@ -112,9 +119,11 @@ def predict(
     sys.stderr.write(f"looking up {model}\n")
     predictor = registry.load(model)
     if clip_or_video.suffix == ".npz":
-        distribution = predictor.predict_clip(clip_or_video)
+        distribution = predictor.predict_clip(clip_or_video, speed)
     elif tag is not None:
-        distribution = predictor.predict_video(clip_or_video, tag=_point(tag), frame=frame)
+        distribution = predictor.predict_video(
+            clip_or_video, tag=_point(tag), frame=frame, um_per_px=um_per_px
+        )
     else:
         raise InputError(f"{clip_or_video}: a video needs --tag X,Y, the sperm's place in --frame")
     if as_json:

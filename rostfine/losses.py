@@ -1,6 +1,6 @@
 """What a fit makes small: distances between grade distributions, and the diversity of branches."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rostfine.params import LossParams
+from rostfine.variants import PAPER, PUBLISHED_KL_SHIFT, Variant
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -23,15 +24,15 @@ class Branches(Protocol):
         """The grade distribution that each branch predicts."""
 
     @property
-    def features(self) -> Float[Tensor, "branch batch dim"]:
-        """The features that each branch predicts from."""
+    def features(self) -> Mapping[str, Float[Tensor, "batch dim"]]:
+        """The features that it predicts from, by name."""
 
 
 @dataclass(frozen=True)
 class LossTerms:
     """The objective and its parts.
 
-    `fit` is the mean of `fit_of_branch`; `diversity` is how alike the branches are.
+    `fit` is the mean of `fit_of_branch`; `diversity` is how alike the features are.
     """
 
     total: Float[Tensor, ""]
@@ -41,15 +42,18 @@ class LossTerms:
 
 
 def objective(
-    output: Branches, label: Float[Tensor, "batch grade"], params: LossParams
+    output: Branches,
+    label: Float[Tensor, "batch grade"],
+    params: LossParams,
+    variant: Variant = PAPER,
 ) -> LossTerms:
     """Compute the training objective: the mean loss of all branches plus alpha * diversity.
 
-    Eqs. 13, 16 and 19. A model of one branch has no diversity loss.
+    Eqs. 13, 16 and 19. Without pairs of features there is no diversity loss.
     """
-    loss = LOSSES[params.name]
+    loss = losses_of(variant)[params.name]
     fits = torch.stack([loss(predicted, label) for predicted in output.distributions])
-    fit, alike = fits.mean(), diversity(output.features)
+    fit, alike = fits.mean(), diversity(output.features, params.use_div).to(fits)
     return LossTerms(fit + params.alpha * alike, fit, alike, fits)
 
 
@@ -85,21 +89,43 @@ def ce(
     return -(wanted * _safe_log(predicted)).sum(dim=-1).mean()
 
 
+def published_js(
+    predicted: Float[Tensor, "batch grade"], wanted: Float[Tensor, "batch grade"]
+) -> Float[Tensor, ""]:
+    """The published JS loss, whose first term is not halved: KL(wanted, m) + KL(predicted, m) / 2.
+
+    About 1.5 times the true one, and not the same with its arguments exchanged.
+    """
+    middle = (predicted + wanted) / 2
+
+    def kl(given: Tensor) -> Tensor:
+        return (given * ((given + PUBLISHED_KL_SHIFT) / middle).log()).sum(dim=-1)
+
+    return (kl(wanted) + kl(predicted) / 2).mean()
+
+
 LOSSES: Final[Mapping[str, Loss]] = {"mse": mse, "js": js, "emd": emd, "ce": ce}
 
 
-def diversity(features: Float[Tensor, "branch batch dim"]) -> Float[Tensor, ""]:
-    """Mean absolute cosine over all pairs of branches and the batch (eqs. 17 and 18); 0 if alone.
+def losses_of(variant: Variant) -> Mapping[str, Loss]:
+    """Return every loss by name, as `variant` has it."""
+    return {**LOSSES, "js": published_js} if variant.js_precedence else LOSSES
 
-    Small where the branches say different things.
+
+def diversity(
+    features: Mapping[str, Float[Tensor, "batch dim"]], pairs: Sequence[str]
+) -> Float[Tensor, ""]:
+    """Mean absolute cosine over pairs of features and the batch (eqs. 17 and 18); 0 without pairs.
+
+    A pair is named by its two features: "gs". Small where they say different things.
     """
-    branches = len(features)
-    if branches == 1:
-        return features.new_zeros(())
-    precise = features.float() if features.element_size() < 4 else features
-    unit = F.normalize(precise, dim=-1)
-    first, second = torch.triu_indices(branches, branches, offset=1, device=features.device)
-    return (unit[first] * unit[second]).sum(dim=-1).abs().mean()
+    unit = {name: F.normalize(_precise(value), dim=-1) for name, value in features.items()}
+    alike = [(unit[p[0]] * unit[p[1]]).sum(dim=-1).abs().mean() for p in pairs]
+    return torch.stack(alike).mean() if alike else torch.zeros(())
+
+
+def _precise(features: Tensor) -> Tensor:
+    return features.float() if features.element_size() < 4 else features
 
 
 def _kl(

@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int64
 
+from rostfine.variants import PUBLISHED_KL_SHIFT, Variant
+
 Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -34,24 +36,72 @@ def emd(
     return np.asarray(np.square(difference.cumsum(axis=1)).sum(axis=1))
 
 
+def published_js(
+    predicted: Float[np.ndarray, "sample grade"], true: Float[np.ndarray, "sample grade"]
+) -> Float[np.ndarray, " sample"]:
+    """The published JS, whose first term is not halved: KL(predicted, m) + KL(true, m) / 2."""
+    predicted, true = _precise(predicted), _precise(true)
+    middle = (predicted + true) / 2
+
+    def kl(given: np.ndarray) -> np.ndarray:
+        return np.asarray((given * np.log((given + PUBLISHED_KL_SHIFT) / middle)).sum(axis=1))
+
+    return kl(predicted) + kl(true) / 2
+
+
+def hi(
+    predicted: Float[np.ndarray, "sample grade"], true: Float[np.ndarray, "sample grade"]
+) -> Float[np.ndarray, " sample"]:
+    """Histogram intersection, the share on which both agree (the EMD paper's eq. 7): 1 is equal."""
+    return np.asarray(np.minimum(_precise(predicted), _precise(true)).sum(axis=1))
+
+
 METRICS: Final[Mapping[str, Metric]] = {"mse": mse, "js": js, "emd": emd}
 """Distances per sample, smaller is better."""
+
+
+def metrics_of(variant: Variant) -> Mapping[str, Metric]:
+    """Return every distance by name, as `variant` has it."""
+    return {**METRICS, "js": published_js} if variant.js_precedence else METRICS
 
 
 def balanced_accuracy(
     predicted: Float[np.ndarray, "sample grade"],
     true: Float[np.ndarray, "sample grade"],
     rank: int = 1,
+    *,
+    ascending: bool = False,
 ) -> float:
     """Return the mean recall of the `rank`-th most selected grade over the grades that are true.
 
     `rank` 1 is the most selected grade of each sample, 5 the least; of equally selected grades
-    the better one comes first.
+    the better one comes first. `ascending` counts as the published code does: 1 is the least
+    selected, of equals again the better one first.
     """
-    guess = grades_by_share(predicted)[:, rank - 1]
-    truth = grades_by_share(true)[:, rank - 1]
+    sign = -1 if ascending else 1
+    guess = grades_by_share(sign * predicted)[:, rank - 1]
+    truth = grades_by_share(sign * true)[:, rank - 1]
     recalls = [np.mean(guess[truth == grade] == grade) for grade in np.unique(truth)]
     return float(np.mean(recalls))
+
+
+def evaluate_variant(
+    predicted: Float[np.ndarray, "sample grade"],
+    true: Float[np.ndarray, "sample grade"],
+    variant: Variant,
+) -> dict[str, float]:
+    """Return the means of each distance and of `hi`, and balanced accuracies `bacc_1` to `bacc_5`.
+
+    As `variant` defines them: where it is not the paper's, they do not compare with others.
+    """
+    by_sample = {**metrics_of(variant), "hi": hi}
+    means = {name: float(metric(predicted, true).mean()) for name, metric in by_sample.items()}
+    ranks = range(1, predicted.shape[1] + 1)
+    ascending = variant.ranks_ascending
+    return means | {
+        f"bacc_{rank}": balanced_accuracy(predicted, true, rank, ascending=ascending)
+        for rank in ranks
+    }
 
 
 def grades_by_share(

@@ -13,6 +13,7 @@ import yaml
 
 from rostfine.errors import ParamsError
 from rostfine.parsing import Count, parse
+from rostfine.variants import VariantName
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class LabelParams:
 class FoldParams:
     """How samples are split for cross-validation."""
 
+    method: Literal["by_patient", "published"]  # published: samples shuffled, patients may be split
     k: Count
     seed: int
 
@@ -62,7 +64,7 @@ class TimeSformerParams:
     name: Literal["timesformer"]
     size: Literal["vit_b", "tiny"]  # rostfine.models.timesformer.SIZES
     drop_path: float
-    pretrained: str | None  # a file of weights
+    pretrained: str | None  # a file of weights, or timm:NAME of an image transformer
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,14 @@ class RoSTFineParams:
     size: Literal["vit_b", "tiny"]
     drop_path: float
     pretrained: str | None
-    attention_layers: Count  # last layers whose attention is summed to choose patches; 2 in eq. 4
+    # Last layers whose attention is summed to choose patches; None: 2 (eq. 4), or 1 as published
+    attention_layers: Count | None
     top_k: Count  # K: patches chosen in each frame
     branch_depth: Count  # L: attention blocks of FGS and of FGT
     branch_heads: Count  # H
+    use_feat: tuple[Literal["g", "s", "t"], ...]  # features that predict: v_g, v_s, v_t
+    # A head for each feature and the mean of what they predict, or one head on all of them
+    aggregation: Literal["separate", "concat", "sum"]
 
 
 ModelParams = TimeSformerParams | RoSTFineParams
@@ -88,6 +94,7 @@ class InputParams:
 
     frames: Count
     image_px: Count
+    speed: Literal["speed_px_s", "speed_um_s"] | None  # also given to the head, as in the EMD paper
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class LossParams:
 
     name: Literal["mse", "js", "emd", "ce"]  # rostfine.losses.LOSSES
     alpha: float  # weight of the diversity loss
+    use_div: tuple[Literal["gs", "gt", "st"], ...]  # pairs of features that it keeps apart
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,9 @@ class FitParams:
     batch: Count
     epochs: Count
     augment: bool  # random flips, quarter turns and brightness, the same for all frames of a clip
+    precision: Literal["fp32", "bf16"]  # bf16: products in bfloat16, weights and sums in float32
+    compile: bool  # torch.compile: minutes at the start, faster steps
+    checkpoint_activations: bool  # half the memory of a step, for a third more work
     seed: int
 
 
@@ -119,6 +130,7 @@ class FitParams:
 class ExperimentParams:
     """A named, complete setting: what is trained, on what, how."""
 
+    variant: VariantName  # the paper's method, the published code's, or some of its deviations
     model: ModelParams
     input: InputParams
     loss: LossParams
@@ -207,6 +219,8 @@ class _Loader(yaml.SafeLoader):
 
 def _check_names(params: Params) -> None:
     known = ", ".join(params.experiments)
+    for name, experiment in params.experiments.items():
+        _check_diversity(f"experiments.{name}.loss.use_div", experiment)
     if not params.cross_validate.experiments:
         raise ParamsError("cross_validate.experiments: wanted at least one name, got none")
     for name in params.cross_validate.experiments:
@@ -218,3 +232,15 @@ def _check_names(params: Params) -> None:
             f"register.experiment: wanted one of cross_validate.experiments ({run}), "
             f"got {params.register.experiment!r}"
         )
+
+
+def _check_diversity(key: str, experiment: ExperimentParams) -> None:
+    """A pair of features can only be kept apart if the model has both, and once."""
+    model, pairs = experiment.model, experiment.loss.use_div
+    features = model.use_feat if isinstance(model, RoSTFineParams) else ("g",)
+    for pair in pairs:
+        if not set(pair) <= set(features) or pairs.count(pair) > 1:
+            raise ParamsError(
+                f"{key}: wanted pairs of the features {', '.join(features)}, each once, "
+                f"got {list(pairs)}"
+            )

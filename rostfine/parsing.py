@@ -75,6 +75,10 @@ def _parse_union(kind: Any, content: Any, where: str) -> Any:
         if content is None:
             return None
         return _parse(next(arm for arm in arms if arm is not type(None)), content, where)
+    lists = [arm for arm in arms if typing.get_origin(arm) is tuple]
+    if lists:
+        (single,) = (arm for arm in arms if arm not in lists)
+        return _parse(lists[0] if isinstance(content, list) else single, content, where)
     # A union of dataclasses is told apart by the one value that `name` may have in each.
     by_name = {typing.get_args(typing.get_type_hints(arm)["name"])[0]: arm for arm in arms}
     name = content.get("name") if isinstance(content, Mapping) else None

@@ -15,13 +15,15 @@ def predict(
     frames: UInt8[Tensor, "clip frame row col chan"],
     wanted: InputParams,
     *,
-    batch: int = 32,
+    speeds: Float32[Tensor, " clip"] | None = None,
+    batch: int = 8,
 ) -> Float32[ndarray, "clip grade"]:
     """Predict the grade distribution of each clip; each row sums to 1."""
     model.eval()
     device = next(model.parameters()).device
-    parts = [
-        model(to_input(part.to(device), wanted)).distribution.float().cpu()
-        for part in torch.split(frames, batch)
-    ]
+    parts = []
+    for rows in torch.split(torch.arange(len(frames)), batch):
+        speed = None if speeds is None else speeds[rows].to(device)
+        output = model(to_input(frames[rows].to(device), wanted), speed)
+        parts.append(output.distribution.float().cpu())
     return torch.cat(parts).numpy()

@@ -7,31 +7,45 @@ from torch import nn
 
 from rostfine.errors import ParamsError
 from rostfine.models.outputs import ModelOutput
-from rostfine.models.rostfine import RoSTFine
+from rostfine.models.rostfine import FEATURES, RoSTFine, attention_layers_of
 from rostfine.models.timesformer import SIZES, Encoder, TimeSformer
-from rostfine.params import InputParams, ModelParams, RoSTFineParams, TimeSformerParams
+from rostfine.params import (
+    ExperimentParams,
+    InputParams,
+    ModelParams,
+    RoSTFineParams,
+    TimeSformerParams,
+)
+from rostfine.variants import PAPER, Variant, named_variant
 
-__all__ = ["MODELS", "ModelOutput", "build_model"]
+__all__ = ["MODELS", "ModelOutput", "build_experiment", "build_model"]
 
 
-def build_model(model: ModelParams, input: InputParams) -> nn.Module:
+def build_model(model: ModelParams, input: InputParams, variant: Variant = PAPER) -> nn.Module:
     """Build a model with fresh weights, drawn from torch's global generator.
 
-    It maps Float[Tensor, "batch 3 frame row col"] to a ModelOutput. Raises ParamsError where the
-    params do not fit each other: the key, what was wanted, what was found.
+    It maps Float[Tensor, "batch 3 frame row col"] (and Float[Tensor, " batch"], the speed, if
+    `input` asks for it) to a ModelOutput. Raises ParamsError where the params do not fit each
+    other: the key, what was wanted, what was found.
     """
-    return MODELS[model.name](model, input)
+    return MODELS[model.name](model, input, variant)
 
 
-def _timesformer(model: TimeSformerParams, input: InputParams) -> nn.Module:
-    return TimeSformer(_encoder(model, input))
+def build_experiment(experiment: ExperimentParams) -> nn.Module:
+    """Build the model of an experiment with fresh weights, as `build_model` does."""
+    return build_model(experiment.model, experiment.input, named_variant(experiment.variant))
 
 
-def _rostfine(model: RoSTFineParams, input: InputParams) -> nn.Module:
+def _timesformer(model: TimeSformerParams, input: InputParams, variant: Variant) -> nn.Module:
+    return TimeSformer(_encoder(model, input), with_speed=input.speed is not None)
+
+
+def _rostfine(model: RoSTFineParams, input: InputParams, variant: Variant) -> nn.Module:
     encoder = _encoder(model, input)
     size = encoder.size
     patches = (input.image_px // size.patch_px) ** 2
-    _check_within("model.attention_layers", model.attention_layers, size.depth, "layers")
+    layers = attention_layers_of(model, variant)
+    _check_within("model.attention_layers", layers, size.depth, "layers")
     _check_within("model.top_k", model.top_k, patches, "patches of a frame")
     _check_within("model.branch_heads", model.branch_heads, size.dim, "features of a token")
     if size.dim % model.branch_heads:
@@ -39,13 +53,12 @@ def _rostfine(model: RoSTFineParams, input: InputParams) -> nn.Module:
             f"model.branch_heads: wanted a divisor of the {size.dim} features of {model.size}, "
             f"got {model.branch_heads}"
         )
-    return RoSTFine(
-        encoder,
-        attention_layers=model.attention_layers,
-        top_k=model.top_k,
-        branch_depth=model.branch_depth,
-        branch_heads=model.branch_heads,
-    )
+    if not model.use_feat or len(set(model.use_feat)) < len(model.use_feat):
+        raise ParamsError(
+            f"model.use_feat: wanted some of {', '.join(FEATURES)}, each once, "
+            f"got {list(model.use_feat)}"
+        )
+    return RoSTFine(encoder, model, variant, with_speed=input.speed is not None)
 
 
 def _check_within(key: str, value: int, most: int, of_what: str) -> None:
@@ -53,7 +66,7 @@ def _check_within(key: str, value: int, most: int, of_what: str) -> None:
         raise ParamsError(f"{key}: wanted 1 to {most}, the {of_what}, got {value}")
 
 
-MODELS: Final[Mapping[str, Callable[[Any, InputParams], nn.Module]]] = {
+MODELS: Final[Mapping[str, Callable[[Any, InputParams, Variant], nn.Module]]] = {
     "timesformer": _timesformer,
     "rostfine": _rostfine,
 }

@@ -1,4 +1,4 @@
-"""The layers of a vision transformer, for any number of rows of tokens."""
+"""The layers of a vision transformer, for any number of rows of tokens, and the head on top."""
 
 from typing import NamedTuple
 
@@ -8,17 +8,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rostfine.errors import InputError
+from rostfine.schemas import GRADES
+
 
 class Heads(NamedTuple):
     """Queries, keys and values of every head."""
 
-    query: Float[Tensor, "row head token width"]
+    query: Float[Tensor, "row head asking width"]
     key: Float[Tensor, "row head token width"]
     value: Float[Tensor, "row head token width"]
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention among the tokens of each row; maps are never stored."""
+    """Multi-head self-attention among the tokens of each row, fused: maps are never stored."""
 
     def __init__(self, dim: int, heads: int, *, qkv_bias: bool = True) -> None:
         super().__init__()
@@ -28,13 +31,21 @@ class Attention(nn.Module):
 
     def heads_of(self, tokens: Float[Tensor, "row token dim"]) -> Heads:
         """Project tokens to queries, keys and values."""
-        parts = self.qkv(tokens).view(*tokens.shape[:2], 3, self.heads, -1)
-        # Apart first, heads forward then: the gradients join again in one copy instead of two.
-        query, key, value = (part.transpose(1, 2) for part in parts.unbind(2))
-        return Heads(query, key, value)
+        return Heads(*self._project(tokens, slice(0, 3)))
 
-    def mix(self, heads: Heads) -> Float[Tensor, "row token dim"]:
-        """Let every token take from the others of its row by softmaxed scaled dot products."""
+    def query_of(
+        self, tokens: Float[Tensor, "row asking dim"]
+    ) -> Float[Tensor, "row head asking width"]:
+        """Project tokens to queries alone."""
+        return self._project(tokens, slice(0, 1))[0]
+
+    def key_value_of(self, tokens: Float[Tensor, "row token dim"]) -> tuple[Tensor, Tensor]:
+        """Project tokens to keys and values alone."""
+        key, value = self._project(tokens, slice(1, 3))
+        return key, value
+
+    def mix(self, heads: Heads) -> Float[Tensor, "row asking dim"]:
+        """Let every query take from the tokens of its row by softmaxed scaled dot products."""
         mixed = F.scaled_dot_product_attention(heads.query, heads.key, heads.value)
         out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return out
@@ -43,6 +54,21 @@ class Attention(nn.Module):
         """Project, then mix."""
         return self.mix(self.heads_of(tokens))
 
+    def _project(self, tokens: Tensor, parts: slice) -> tuple[Tensor, ...]:
+        dim = tokens.shape[-1]
+        rows = slice(parts.start * dim, parts.stop * dim)
+        bias = None if self.qkv.bias is None else self.qkv.bias[rows]
+        out = F.linear(tokens, self.qkv.weight[rows], bias)
+        split = out.view(*tokens.shape[:2], parts.stop - parts.start, self.heads, dim // self.heads)
+        # Apart first, heads forward then: the gradients join again in one copy instead of two.
+        return tuple(part.transpose(1, 2) for part in split.unbind(2))
+
+
+def map_of(heads: Heads) -> Float[Tensor, "row head asking token"]:
+    """Return the whole map of what each query attends to."""
+    match: Tensor = (heads.query * heads.query.shape[-1] ** -0.5) @ heads.key.transpose(-2, -1)
+    return match.softmax(dim=-1)
+
 
 @torch.no_grad()
 def attention_of_first(heads: Heads) -> Float[Tensor, "row rest"]:
@@ -50,9 +76,8 @@ def attention_of_first(heads: Heads) -> Float[Tensor, "row rest"]:
 
     One row of each map instead of the whole. It carries no gradient: it serves to rank.
     """
-    width = heads.query.shape[-1]
-    match: Tensor = (heads.query[:, :, :1] * width**-0.5) @ heads.key.transpose(-2, -1)
-    return match.softmax(dim=-1)[:, :, 0, 1:].sum(dim=1)
+    first = Heads(heads.query[:, :, :1], heads.key, heads.value)
+    return map_of(first)[:, :, 0, 1:].sum(dim=1)
 
 
 class Mlp(nn.Module):
@@ -112,3 +137,27 @@ class PatchEmbed(nn.Module):
             batch=len(clip),
         )
         return out
+
+
+class Head(nn.Module):
+    """One linear layer from features to the logits of the grades.
+
+    With speed it is y = H(B(x), v), eq. 1 of the EMD paper, which leaves the scale of v open: it
+    is ln(1 + v) here, so that 5 and 50 um/s are as far apart as 10 and 100.
+    """
+
+    def __init__(self, dim: int, *, with_speed: bool) -> None:
+        super().__init__()
+        self.with_speed = with_speed
+        self.linear = nn.Linear(dim + with_speed, len(GRADES))
+
+    def forward(
+        self, features: Float[Tensor, "batch dim"], speed: Float[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch grade"]:
+        """Return logits; `speed` is not looked at by a head without it."""
+        if self.with_speed:
+            if speed is None:
+                raise InputError("this model also takes the speed of the sperm, got none")
+            features = torch.cat([features, speed.to(features).log1p()[:, None]], dim=1)
+        logits: Tensor = self.linear(features)
+        return logits

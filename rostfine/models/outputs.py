@@ -1,5 +1,6 @@
 """What every model of grade distributions returns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int64
@@ -7,17 +8,35 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class ModelOutput:
-    """Logits and features of each branch, in training and in evaluation alike.
+class Maps:
+    """Every attention map of a forward pass; each row sums to 1.
 
-    `branches` names the first axis. `selected` holds the patches chosen in each frame, the one
-    with most attention first, counted along the rows of the grid; None where a model chooses none.
+    In space, token 0 is the frame's copy of the class token and token 1 + p is patch p. In the
+    branches token 0 is the class token, and then come the patches selected in the frame (FGS) or
+    in all frames, frame by frame (FGT); None where a model has no such branch.
+    """
+
+    time: Float[Tensor, "batch layer patch head frame other_frame"]
+    space: Float[Tensor, "batch layer frame head token other_token"]
+    fgs: Float[Tensor, "batch block frame branch_head chosen other_chosen"] | None = None
+    fgt: Float[Tensor, "batch block branch_head all_chosen other_all_chosen"] | None = None
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """Logits and features, in training and in evaluation alike.
+
+    `branches` names the first axis of the logits. `features` are what heads and the diversity loss
+    work on, by name. `selected` holds the patches chosen in each frame, the one with most attention
+    first, counted along the rows of the grid; None where a model chooses none. `maps` are there
+    only if asked for.
     """
 
     logits: Float[Tensor, "branch batch grade"]
-    features: Float[Tensor, "branch batch dim"]
     branches: tuple[str, ...]
+    features: Mapping[str, Float[Tensor, "batch dim"]]
     selected: Int64[Tensor, "batch frame k"] | None = None
+    maps: Maps | None = None
 
     @property
     def distributions(self) -> Float[Tensor, "branch batch grade"]:

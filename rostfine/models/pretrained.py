@@ -1,139 +1,164 @@
-"""Weights of a TimeSformer that someone else trained, into an encoder of any input size."""
+"""Weights that someone else trained, into a whole model of any input size."""
 
-import pickle
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rostfine.errors import InputError
-from rostfine.models.timesformer import Encoder, resize_positions, resize_times
-
-WRAPPERS: Final = ("model_state", "state_dict", "model")
-"""Keys under which checkpoints keep their weights, beside the state of an optimiser."""
-
-PREFIXES: Final = ("module.", "model.")
+from rostfine.models.timesformer import resize_positions, resize_times
+from rostfine.models.weight_files import read_weights
+from rostfine.models.weight_layouts import layout_of
+from rostfine.models.weight_report import LoadReport, first_of
 
 COPIES_IN_TIME: Final = {"temporal_attn.": "attn.", "temporal_norm1.": "norm1."}
 """What attention in time starts from if the weights are those of an image transformer."""
 
+OF_TIME: Final = ("temporal_", "time_embed")
+"""What an image transformer does not have."""
 
-@dataclass(frozen=True)
-class LoadReport:
-    """What became of each name: those of the encoder in the first four, of the file in the last.
+ENCODER: Final = "encoder."
+PATCHES: Final = "encoder.patch_embed.proj.weight"
+POSITIONS: Final = "encoder.pos_embed"
+TIMES: Final = "encoder.time_embed"
+HEADS: Final = ("head.", "heads.")
 
-    `copied` weights of time come from those of space; `fresh` ones stay as they were.
+INDISPENSABLE: Final = ("encoder.blocks.", "encoder.norm_pre.", "encoder.reg_token")
+"""Parts of an encoder that shaped what all others learnt; those cannot be used without them."""
+
+
+def load_pretrained(
+    model: nn.Module, source: str | Path, *, flat_positions: bool = False
+) -> LoadReport:
+    """Load a file (safetensors, or a torch file of plain weights) or `timm:<model name>`.
+
+    The names in it may be those of any layout of `weight_layouts`. Position embeddings are resized
+    on their grid, time embeddings along time; with `flat_positions` both as the published loader
+    does. Heads of other classes or inputs and names that the model lacks are ignored. Nothing is
+    loaded if anything is wrong: InputError names the source, and the weights that differ.
     """
-
-    loaded: tuple[str, ...]
-    resized: tuple[str, ...]
-    copied: tuple[str, ...]
-    fresh: tuple[str, ...]
-    ignored: tuple[str, ...]
-
-    @property
-    def summary(self) -> str:
-        """How many weights became what, in one line."""
-        return ", ".join(f"{len(names)} {what}" for what, names in vars(self).items())
-
-
-def load_pretrained(encoder: Encoder, path: Path) -> LoadReport:
-    """Load a checkpoint (safetensors, or a torch file of plain weights) into `encoder`.
-
-    Position embeddings are resized on their grid, time embeddings along time. Heads and other
-    unknown names are ignored. Nothing is loaded if anything is wrong: InputError names the file,
-    and the weights whose shapes differ or the names that were looked for.
-    """
-    found = read_weights(path)
-    wanted = encoder.state_dict()
-    fitted = {name: _fit_input(encoder, name, found[name]) for name in wanted if name in found}
-    if not fitted:
+    found = read_weights(source)
+    layout = layout_of(found)
+    names = {layout.rename(name): name for name in found}
+    wanted = model.state_dict()
+    usable = [name for name in wanted if name in names]
+    if not any(name.startswith(ENCODER) for name in usable):
         raise InputError(
-            f"{path}: no weights of a TimeSformer; wanted names such as {_some(wanted)}, "
-            f"found {_some(found)}"
+            f"{source}: no weights of a TimeSformer; wanted names such as {first_of(wanted)}, "
+            f"found {first_of(found)}"
         )
-    faults = [
-        f"{path}: {name}: wanted {tuple(wanted[name].shape)}, found {tuple(found[name].shape)}"
-        for name, weight in fitted.items()
-        if weight.shape != wanted[name].shape
-    ]
-    if faults:
-        raise InputError.of_faults(faults)
-    copied = _copy_into_time(fitted, wanted)
-    encoder.load_state_dict(fitted | copied, strict=False)
-    resized = [name for name in fitted if found[name].shape != wanted[name].shape]
+    weights = {name: found[names[name]] for name in usable}
+    fitted = _without_other_heads(_resized(weights, wanted, flat=flat_positions), wanted)
+    _check(source, weights, fitted, wanted, extra=set(names) - set(wanted))
+    copied = _copied_into_time(fitted, wanted)
+    model.load_state_dict(fitted | copied, strict=False)
+    resized = [name for name in fitted if weights[name].shape != wanted[name].shape]
     return LoadReport(
+        layout=layout.title,
         loaded=tuple(name for name in fitted if name not in resized),
         resized=tuple(resized),
         copied=tuple(copied),
         fresh=tuple(name for name in wanted if name not in fitted | copied),
-        ignored=tuple(name for name in found if name not in wanted),
+        ignored=tuple(theirs for ours, theirs in names.items() if ours not in fitted),
     )
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a checkpoint by their plain names, without wrappers and prefixes.
+def _resized(
+    weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor], *, flat: bool
+) -> dict[str, Tensor]:
+    fitted = dict(weights)
+    if POSITIONS in weights and _has_grid(weights[POSITIONS]):
+        resize = flat_resized if flat else grid_resized
+        fitted[POSITIONS] = resize(weights[POSITIONS].float(), wanted[POSITIONS].shape[1])
+    if TIMES in weights and weights[TIMES].ndim == 3:
+        mode = "nearest" if flat else "linear"
+        fitted[TIMES] = resize_times(weights[TIMES].float(), wanted[TIMES].shape[1], mode=mode)
+    return fitted
 
-    Raises InputError if there is no such file, or it holds more than tensors and plain values.
+
+def _has_grid(embed: Tensor) -> bool:
+    """Whether these are the positions of a class token and of a square of patches."""
+    return embed.ndim == 3 and _side_of(embed.shape[1]) ** 2 == embed.shape[1] - 1
+
+
+def _side_of(tokens: int) -> int:
+    return math.isqrt(tokens - 1)
+
+
+def grid_resized(
+    embed: Float[Tensor, "1 token dim"], tokens: int
+) -> Float[Tensor, "1 other_token dim"]:
+    """Resize the positions of a square grid of patches to another square grid."""
+    side = _side_of(tokens)
+    return resize_positions(embed, side, side, mode="bicubic")
+
+
+def flat_resized(
+    embed: Float[Tensor, "1 token dim"], tokens: int
+) -> Float[Tensor, "1 other_token dim"]:
+    """Resize positions along their one axis, row after row, as the published loader does.
+
+    This moves patches to other places of the grid unless the sizes are equal.
     """
-    try:
-        content: Any = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
+    if embed.shape[1] == tokens:
+        return embed
+    flat = F.interpolate(embed[:, 1:].transpose(1, 2), size=tokens - 1, mode="nearest")
+    return torch.cat([embed[:, :1], flat.transpose(1, 2)], dim=1)
+
+
+def _without_other_heads(
+    fitted: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Leave out heads of other classes or inputs, the bias together with the weight."""
+    other = {
+        name.rpartition(".")[0]
+        for name, weight in fitted.items()
+        if name.startswith(HEADS) and weight.shape != wanted[name].shape
+    }
+    return {name: w for name, w in fitted.items() if name.rpartition(".")[0] not in other}
+
+
+def _check(
+    source: str | Path,
+    weights: Mapping[str, Tensor],
+    fitted: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    *,
+    extra: Iterable[str],
+) -> None:
+    """Raise InputError with every reason why the weights are those of another encoder."""
+    faults = [
+        f"{source}: {_difference(name, wanted[name].shape, weights[name].shape)}"
+        for name, weight in fitted.items()
+        if weight.shape != wanted[name].shape
+    ]
+    in_space = [n for n in wanted if n.startswith(ENCODER) and not any(t in n for t in OF_TIME)]
+    missing = [name for name in in_space if name not in fitted]
+    if missing:
+        faults.append(
+            f"{source}: wanted every weight of the encoder, found none for {first_of(missing)}"
         )
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file of weights") from error
-    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{path}: not a file of plain weights: {reason}") from error
-    for wrapper in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-    if not isinstance(content, Mapping):
-        raise InputError(f"{path}: wanted named weights, found {type(content).__name__}")
-    return {_plain(str(name)): value for name, value in content.items() if _is_weight(value)}
+    strange = sorted(name for name in extra if name.startswith(INDISPENSABLE))
+    if strange:
+        faults.append(
+            f"{source}: found weights for which this encoder has no place: {first_of(strange)}"
+        )
+    if faults:
+        raise InputError.of_faults(faults)
 
 
-def _plain(name: str) -> str:
-    while name.startswith(PREFIXES):
-        name = name.split(".", 1)[1]
-    return name
+def _difference(name: str, wanted: torch.Size, found: torch.Size) -> str:
+    if name == PATCHES and wanted[:2] == found[:2]:
+        return f"{name}: wanted patches of {wanted[-1]} px, found {found[-1]} px"
+    return f"{name}: wanted {tuple(wanted)}, found {tuple(found)}"
 
 
-def _is_weight(value: object) -> bool:
-    return isinstance(value, Tensor)
-
-
-def _fit_input(encoder: Encoder, name: str, weight: Tensor) -> Tensor:
-    if name not in _RESIZE or weight.ndim != 3:
-        return weight
-    return _RESIZE[name](encoder, weight.float())
-
-
-def _fit_positions(encoder: Encoder, weight: Tensor) -> Tensor:
-    if round((weight.shape[1] - 1) ** 0.5) ** 2 != weight.shape[1] - 1:
-        return weight
-    side = round((encoder.pos_embed.shape[1] - 1) ** 0.5)
-    return resize_positions(weight, side, side, mode="bicubic")
-
-
-def _fit_times(encoder: Encoder, weight: Tensor) -> Tensor:
-    return resize_times(weight, encoder.time_embed.shape[1], mode="linear")
-
-
-_RESIZE: Final[Mapping[str, Callable[[Encoder, Tensor], Tensor]]] = {
-    "pos_embed": _fit_positions,
-    "time_embed": _fit_times,
-}
-
-
-def _copy_into_time(
+def _copied_into_time(
     fitted: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     copied = {}
@@ -143,8 +168,3 @@ def _copy_into_time(
             if in_time in name and name not in fitted and source in fitted:
                 copied[name] = fitted[source]
     return copied
-
-
-def _some(names: Mapping[str, Tensor]) -> str:
-    shown = list(names)[:3]
-    return ", ".join(shown) if shown else "none"

@@ -8,131 +8,58 @@ in the other frames, then every frame attends within itself together with a copy
 token; the class token takes the mean of what its copies gathered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
-from rostfine.models.layers import (
-    Attention,
-    DropPath,
-    Mlp,
-    PatchEmbed,
-    attention_of_first,
-    scaled,
-)
-from rostfine.models.outputs import ModelOutput
-from rostfine.schemas import GRADES
-
-NORM_EPS: Final = 1e-6
-"""Of the published backbone; the default of torch is 1e-5."""
+from rostfine.models.divided import NORM_EPS, Attended, Block, Chosen, Tokens, VitSize
+from rostfine.models.layers import Head, PatchEmbed
+from rostfine.models.outputs import Maps, ModelOutput
 
 INIT_STD: Final = 0.02
-
-
-@dataclass(frozen=True)
-class VitSize:
-    """The measures of a vision transformer."""
-
-    dim: int
-    depth: int
-    heads: int
-    patch_px: int
-    mlp_ratio: int
-
 
 SIZES: Final[Mapping[str, VitSize]] = {
     "vit_b": VitSize(dim=768, depth=12, heads=12, patch_px=16, mlp_ratio=4),
     "tiny": VitSize(dim=64, depth=3, heads=2, patch_px=8, mlp_ratio=2),
 }
 
+ChooseFrom = Callable[[Sequence[Tensor]], Tensor]
+"""From the class token's attention in several layers to the patches chosen in each frame."""
+
 
 @dataclass(frozen=True)
 class Encoded:
-    """The tokens of a clip (eq. 3), and how much the class token attends to each patch.
+    """All tokens of a clip (eq. 3), and how much the class token attends to each patch.
 
     `attention` holds one entry for each of the last layers asked for, the deepest last, summed
-    over heads.
+    over heads. `maps` are there only if asked for.
     """
 
     cls: Float[Tensor, "batch dim"]
     patches: Float[Tensor, "batch patch frame dim"]
     attention: tuple[Float[Tensor, "batch frame patch"], ...]
-
-
-class Tokens(NamedTuple):
-    """The class token and the patch tokens on their way through the blocks."""
-
-    cls: Float[Tensor, "batch dim"]
-    patches: Float[Tensor, "batch patch frame dim"]
-
-
-class Block(nn.Module):
-    """Attention in time, attention in space, MLP; each adds to what it is given."""
-
-    def __init__(self, size: VitSize, drop_path: float) -> None:
-        super().__init__()
-        self.temporal_norm1 = nn.LayerNorm(size.dim, eps=NORM_EPS)
-        self.temporal_attn = Attention(size.dim, size.heads)
-        self.temporal_fc = nn.Linear(size.dim, size.dim)
-        self.norm1 = nn.LayerNorm(size.dim, eps=NORM_EPS)
-        self.attn = Attention(size.dim, size.heads)
-        self.norm2 = nn.LayerNorm(size.dim, eps=NORM_EPS)
-        self.mlp = Mlp(size.dim, size.dim * size.mlp_ratio)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(
-        self, tokens: Tokens, *, scored: bool
-    ) -> tuple[Tokens, Float[Tensor, "batch frame patch"] | None]:
-        """Return the new tokens and, where `scored`, the class token's attention in space."""
-        cls, patches = tokens
-        patches = patches + self._in_time(patches)
-        for_cls, for_patches, attention = self._in_space(Tokens(cls, patches), scored)
-        cls, patches = cls + for_cls, patches + for_patches
-        kept = self.drop_path.scale(cls, len(cls))
-        cls = cls + scaled(self.mlp(self.norm2(cls)), kept)
-        patches = patches + scaled(self.mlp(self.norm2(patches)), kept)
-        return Tokens(cls, patches), attention
-
-    def _in_time(
-        self, patches: Float[Tensor, "batch patch frame dim"]
-    ) -> Float[Tensor, "batch patch frame dim"]:
-        batch, count = patches.shape[:2]
-        mixed = self.temporal_attn(self.temporal_norm1(patches).flatten(0, 1))
-        # Dropped before temporal_fc, as published: its bias is always added.
-        kept = scaled(mixed, self.drop_path.scale(mixed, batch * count))
-        out: Tensor = self.temporal_fc(kept)
-        return out.view_as(patches)
-
-    def _in_space(
-        self, tokens: Tokens, scored: bool
-    ) -> tuple[
-        Float[Tensor, "batch dim"],
-        Float[Tensor, "batch patch frame dim"],
-        Float[Tensor, "batch frame patch"] | None,
-    ]:
-        batch, _, frames, dim = tokens.patches.shape
-        copies = tokens.cls[:, None, None].expand(-1, frames, 1, -1)
-        framed = torch.cat([copies, tokens.patches.transpose(1, 2)], dim=2).flatten(0, 1)
-        heads = self.attn.heads_of(self.norm1(framed))
-        mixed = self.attn.mix(heads)
-        mixed = scaled(mixed, self.drop_path.scale(mixed, batch * frames))
-        mixed = mixed.view(batch, frames, -1, dim)
-        attention = attention_of_first(heads).view(batch, frames, -1) if scored else None
-        return mixed[:, :, 0].mean(dim=1), mixed[:, :, 1:].transpose(1, 2), attention
+    maps: Maps | None
 
 
 class Encoder(nn.Module):
-    """TimeSformer without its head."""
+    """TimeSformer without its head.
+
+    With `checkpoint_activations`, training keeps only what enters each block and computes the rest
+    again on the way back.
+    """
 
     def __init__(self, size: VitSize, *, frames: int, image_px: int, drop_path: float) -> None:
         super().__init__()
         self.size = size
+        self.checkpoint_activations = False
         patches = (image_px // size.patch_px) ** 2
         self.patch_embed = PatchEmbed(size.dim, size.patch_px)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, size.dim))
@@ -145,20 +72,44 @@ class Encoder(nn.Module):
         self._initialise()
 
     def forward(
-        self, clip: Float[Tensor, "batch 3 frame row col"], *, scored_layers: int = 0
+        self,
+        clip: Float[Tensor, "batch 3 frame row col"],
+        *,
+        scored_layers: int = 0,
+        maps: bool = False,
     ) -> Encoded:
         """Encode a clip of any size, with the attention of the last `scored_layers` layers.
 
         Position and time embeddings are resized to the clip where it differs from what they were
         made for.
         """
-        tokens = self.embed(clip)
-        attention = []
-        for depth, block in enumerate(self.blocks):
-            tokens, scores = block(tokens, scored=depth >= len(self.blocks) - scored_layers)
-            if scores is not None:
-                attention.append(scores)
-        return Encoded(self.norm(tokens.cls), self.norm(tokens.patches), tuple(attention))
+        tokens, attended = self._through(self.embed(clip), self.size.depth, scored_layers, maps)
+        return Encoded(
+            self.norm(tokens.cls),
+            self.norm(tokens.patches),
+            tuple(layer.scores for layer in attended if layer.scores is not None),
+            _stack_maps(attended) if maps else None,
+        )
+
+    def forward_chosen(
+        self,
+        clip: Float[Tensor, "batch 3 frame row col"],
+        choose: ChooseFrom | None = None,
+        *,
+        scored_layers: int = 0,
+    ) -> Chosen:
+        """Encode a clip, but of the last block only what is read: class token and chosen patches.
+
+        `choose` is given the attention of the last `scored_layers` layers; without it the class
+        token is all. The same numbers as of `forward`, for a twentieth less work.
+        """
+        depth = self.size.depth - 1
+        tokens, attended = self._through(self.embed(clip), depth, scored_layers - 1, maps=False)
+        before = [layer.scores for layer in attended if layer.scores is not None]
+        last = self.blocks[-1]
+        assert isinstance(last, Block)
+        chosen = last.forward_chosen(tokens, choose and (lambda scores: choose([*before, scores])))
+        return Chosen(self.norm(chosen.cls), self.norm(chosen.tokens), chosen.selected)
 
     def embed(self, clip: Float[Tensor, "batch 3 frame row col"]) -> Tokens:
         """Turn a clip into the tokens that enter the first block (eqs. 1 and 2)."""
@@ -170,6 +121,19 @@ class Encoder(nn.Module):
         cls = (self.cls_token[0, 0] + position[0]).expand(len(clip), -1)
         return Tokens(cls, patches + position[1:, None] + time)
 
+    def _through(
+        self, tokens: Tokens, depth: int, scored_layers: int, maps: bool
+    ) -> tuple[Tokens, list[Attended]]:
+        """Pass the first `depth` blocks; the last `scored_layers` of them are scored."""
+        attended = []
+        for number, block in enumerate(self.blocks[:depth]):
+            step = partial(block, scored=number >= depth - scored_layers, maps=maps)
+            if self.checkpoint_activations and torch.is_grad_enabled():
+                step = partial(checkpoint, step, use_reentrant=False)
+            tokens, looks = step(tokens)
+            attended.append(looks)
+        return tokens, attended
+
     def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -180,25 +144,35 @@ class Encoder(nn.Module):
         # Time starts silent, so that an image model's weights still work when loaded.
         for block in self.blocks:
             assert isinstance(block, Block)
+            assert isinstance(block.temporal_fc, nn.Linear)
             nn.init.zeros_(block.temporal_fc.weight)
 
 
 class TimeSformer(nn.Module):
     """The encoder and one linear head on its class token."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, *, with_speed: bool = False) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(encoder.size.dim, len(GRADES))
-        nn.init.trunc_normal_(self.head.weight, std=INIT_STD)
-        nn.init.zeros_(self.head.bias)
+        self.head = Head(encoder.size.dim, with_speed=with_speed)
+        nn.init.trunc_normal_(self.head.linear.weight, std=INIT_STD)
+        nn.init.zeros_(self.head.linear.bias)
 
-    def forward(self, clip: Float[Tensor, "batch 3 frame row col"]) -> ModelOutput:
+    def forward(
+        self,
+        clip: Float[Tensor, "batch 3 frame row col"],
+        speed: Float[Tensor, " batch"] | None = None,
+        *,
+        maps: bool = False,
+    ) -> ModelOutput:
         """Predict from the class token alone, as the one branch "g"."""
-        features = self.encoder(clip).cls
-        return ModelOutput(
-            logits=self.head(features)[None], features=features[None], branches=("g",)
-        )
+        if maps:
+            encoded = self.encoder(clip, maps=True)
+            feature, looks = encoded.cls, encoded.maps
+        else:
+            feature, looks = self.encoder.forward_chosen(clip).cls, None
+        logits = self.head(feature, speed)[None]
+        return ModelOutput(logits, branches=("g",), features={"g": feature}, maps=looks)
 
 
 def resize_positions(
@@ -221,3 +195,10 @@ def resize_times(
     if embed.shape[1] == frames:
         return embed
     return F.interpolate(embed.transpose(1, 2), size=frames, mode=mode).transpose(1, 2)
+
+
+def _stack_maps(attended: Sequence[Attended]) -> Maps:
+    return Maps(
+        time=torch.stack([layer.time for layer in attended if layer.time is not None], dim=1),
+        space=torch.stack([layer.space for layer in attended if layer.space is not None], dim=1),
+    )

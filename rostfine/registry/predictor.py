@@ -1,5 +1,6 @@
 """Looking a model up and using it."""
 
+import math
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,13 +9,14 @@ from urllib.parse import unquote, urlparse
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 from torch import nn
 
 from rostfine.clips.store import read_clip
 from rostfine.errors import ClipError, RegistryError
 from rostfine.evaluation.predict import predict
+from rostfine.models.inference import fold_time
 from rostfine.registry.store import (
     ARTIFACTS,
     Store,
@@ -34,14 +36,19 @@ class Predictor:
     """A trained model, with the settings that lead from a video to what it sees."""
 
     def __init__(self, model: nn.Module, settings: ModelSettings) -> None:
-        self.model, self.settings = model, settings
+        self.model, self.settings = fold_time(model), settings
 
     def predict_clips(
-        self, frames: UInt8[ndarray, "clip frame row col chan"]
+        self,
+        frames: UInt8[ndarray, "clip frame row col chan"],
+        speeds: Float[ndarray, " clip"] | None = None,
     ) -> Float32[ndarray, "clip grade"]:
         """Predict the grade distribution of each clip.
 
-        Raises ClipError if clips are not as the model's own settings cut them.
+        A model whose `input.speed` is set also takes the speeds of the sperm, in that unit.
+
+        Raises ClipError if clips are not as the model's own settings cut them, or speeds are
+        wanted and not given.
         """
         clips = self.settings.clips
         wanted = (clips.frames, clips.size_px, clips.size_px, 3)
@@ -51,25 +58,39 @@ class Predictor:
             )
         # A copy, because torch warns of arrays that it may not write to.
         batch = torch.from_numpy(np.array(frames))
-        return predict(self.model, batch, self.settings.experiment.input)
+        wanted_input = self.settings.experiment.input
+        if wanted_input.speed is None:
+            return predict(self.model, batch, wanted_input)
+        if speeds is None or not np.isfinite(speeds).all():
+            raise ClipError(f"this model also takes the {wanted_input.speed} of each clip")
+        given = torch.from_numpy(speeds.astype(np.float32))
+        return predict(self.model, batch, wanted_input, speeds=given)
 
     def predict_clip(
-        self, clip: Path | str | UInt8[ndarray, "frame row col chan"]
+        self, clip: Path | str | UInt8[ndarray, "frame row col chan"], speed: float | None = None
     ) -> dict[str, float]:
         """Predict the distribution of one clip, a file or its frames: grade to probability."""
         frames = clip if isinstance(clip, ndarray) else read_clip(Path(clip)).frames
-        shares = self.predict_clips(frames[None])[0].astype(np.float64)
+        speeds = None if speed is None else np.array([speed])
+        shares = self.predict_clips(frames[None], speeds)[0].astype(np.float64)
         return dict(zip(GRADES, (shares / shares.sum()).tolist(), strict=True))
 
     def predict_video(
-        self, path: Path | str, tag: tuple[float, float], frame: int = 0
+        self,
+        path: Path | str,
+        tag: tuple[float, float],
+        frame: int = 0,
+        *,
+        um_per_px: float = math.nan,
     ) -> dict[str, float]:
         """Follow the sperm at `tag` (x, y in pixels) of `frame` and predict its distribution.
 
-        Raises ClipError with the reason if the video or the tag is unusable, or the sperm is lost.
+        Raises ClipError with the reason if the video or the tag is unusable, the sperm is lost, or
+        the model takes speeds in micrometres and `um_per_px` is not given.
         """
         # Video and tracking are of no use to a clip, and cost time to import.
         from rostfine.clips.cut import cut_video
+        from rostfine.clips.index import compute_speed_px_s
         from rostfine.tracking.tags import Tag
 
         path = Path(path)
@@ -79,7 +100,9 @@ class Predictor:
         if cut.frames is None:
             where = "" if str(path) in cut.reason else f"{path}: "
             raise ClipError(f"{where}{cut.reason}")
-        return self.predict_clip(cut.frames)
+        speed = compute_speed_px_s(cut)
+        in_um = settings.experiment.input.speed == "speed_um_s"
+        return self.predict_clip(cut.frames, speed * um_per_px if in_um else speed)
 
 
 def load(reference: str = CHAMPION, workspace: Path | None = None) -> Predictor:

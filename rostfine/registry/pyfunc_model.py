@@ -20,12 +20,15 @@ class PyfuncModel:
         self.predictor = predictor
 
     def predict(
-        self, model_input: Clips | Mapping[str, Clips], params: Mapping[str, Any] | None = None
+        self, model_input: Clips | Mapping[str, ndarray], params: Mapping[str, Any] | None = None
     ) -> Float32[ndarray, "clip grade"]:
-        """Predict the grade distributions of clips, given as an array or as {"frames": array}."""
-        if isinstance(model_input, Mapping):
-            model_input = model_input["frames"]
-        return self.predictor.predict_clips(np.asarray(model_input))
+        """Predict the grade distributions of clips, given as an array or as {"frames": array}.
+
+        A model that takes speeds is given {"frames": array, "speed": array}.
+        """
+        given = model_input if isinstance(model_input, Mapping) else {"frames": model_input}
+        speeds = np.asarray(given["speed"]) if "speed" in given else None
+        return self.predictor.predict_clips(np.asarray(given["frames"]), speeds)
 
 
 def _load_pyfunc(data_path: str) -> PyfuncModel:

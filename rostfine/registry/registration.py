@@ -14,7 +14,6 @@ import numpy as np
 
 from rostfine.errors import RegistryError
 from rostfine.files import read_json
-from rostfine.params import ClipParams
 from rostfine.parsing import parse, plain
 from rostfine.registry.store import Store, answering, find_store, import_mlflow, open_client
 from rostfine.schemas import GRADES
@@ -68,7 +67,7 @@ def register(
         run_id = _start_run(client, store, name, settings.experiment_name)
         try:
             _log(client, run_id, settings, kept)
-            found = _add_version(client, run_id, folder, name, settings.clips)
+            found = _add_version(client, run_id, folder, name, settings)
             client.set_registered_model_alias(name, alias, found)
         except BaseException:
             client.set_terminated(run_id, "FAILED")
@@ -123,12 +122,12 @@ def _log(client: Any, run_id: str, settings: ModelSettings, kept: Registration) 
     )
 
 
-def _add_version(client: Any, run_id: str, folder: Path, name: str, clips: ClipParams) -> str:
+def _add_version(client: Any, run_id: str, folder: Path, name: str, settings: ModelSettings) -> str:
     run = client.get_run(run_id)
     own_tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
     model = client.create_logged_model(run.info.experiment_id, name=name, source_run_id=run_id)
     with tempfile.TemporaryDirectory(prefix="rostfine-") as made:
-        _write_pyfunc(Path(made) / "model", folder, clips, model_id=model.model_id)
+        _write_pyfunc(Path(made) / "model", folder, settings, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, str(Path(made) / "model"))
     client.finalize_logged_model(model.model_id, "READY")
     _ensure_name(client, name)
@@ -153,7 +152,7 @@ def _ensure_name(client: Any, name: str) -> None:
             raise
 
 
-def _write_pyfunc(target: Path, folder: Path, clips: ClipParams, *, model_id: str) -> None:
+def _write_pyfunc(target: Path, folder: Path, settings: ModelSettings, *, model_id: str) -> None:
     """Write an MLflow model of `folder`, with its signature, that this package loads."""
     models, pyfunc = import_mlflow("mlflow.models"), import_mlflow("mlflow.pyfunc")
     with warnings.catch_warnings():
@@ -164,16 +163,20 @@ def _write_pyfunc(target: Path, folder: Path, clips: ClipParams, *, model_id: st
             loader_module=LOADER,
             data_path=str(folder),
             mlflow_model=models.Model(model_id=model_id),
-            signature=_signature(clips),
+            signature=_signature(settings),
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED],
         )
 
 
-def _signature(clips: ClipParams) -> Any:
+def _signature(settings: ModelSettings) -> Any:
     """Clips (clip, frame, row, col, chan) uint8 in, grade distributions (clip, grade) out."""
     models, types = import_mlflow("mlflow.models"), import_mlflow("mlflow.types")
+    clips = settings.clips
     shape = (-1, clips.frames, clips.size_px, clips.size_px, 3)
+    inputs = [types.TensorSpec(np.dtype("uint8"), shape, "frames")]
+    if settings.experiment.input.speed is not None:
+        inputs.append(types.TensorSpec(np.dtype("float32"), (-1,), "speed"))
     return models.ModelSignature(
-        inputs=types.Schema([types.TensorSpec(np.dtype("uint8"), shape, "frames")]),
+        inputs=types.Schema(inputs),
         outputs=types.Schema([types.TensorSpec(np.dtype("float32"), (-1, len(GRADES)))]),
     )

@@ -10,7 +10,7 @@ from torch import nn
 
 from rostfine.errors import InputError
 from rostfine.files import read_json, write_json, written_whole
-from rostfine.models import build_model
+from rostfine.models import build_experiment
 from rostfine.params import ClipParams, ExperimentParams, TrackingParams
 from rostfine.parsing import parse, plain
 
@@ -47,7 +47,7 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelSettings]:
         weights = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{folder}: not a saved model: {error}") from error
-    model = build_model(settings.experiment.model, settings.experiment.input)
+    model = build_experiment(settings.experiment)
     missing, unexpected = model.load_state_dict(weights, strict=False)
     if missing or unexpected:
         raise InputError(

@@ -57,14 +57,16 @@ def train_fold(
 
     experiment = settings.experiment
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    rows = torch.from_numpy(np.flatnonzero(seen))
-    model = fit(data.frames[rows], data.labels[rows], experiment, device=device, on_epoch=note)
+    samples = data.samples.take(torch.from_numpy(np.flatnonzero(seen)))
+    unseen = None
+    if todo.held_out is not None:
+        unseen = data.samples.take(torch.from_numpy(np.flatnonzero(~seen)))
+    model = fit(samples, experiment, held_out=unseen, device=device, on_epoch=note)
     folder = run_folder / todo.folder
     save_model(folder, model, dataclasses.replace(settings, trained_on=todo.trained_on))
     write_json(folder / HISTORY, [dataclasses.asdict(epoch) for epoch in history])
-    if todo.held_out is not None:
-        unseen = data.frames[torch.from_numpy(np.flatnonzero(~seen))]
-        predicted = predict(model, unseen, experiment.input)
+    if unseen is not None:
+        predicted = predict(model, unseen.frames, experiment.input, speeds=unseen.speeds)
         table = _predictions(data, ~seen, predicted)
         write_table(folder / PREDICTIONS_FILE, table, PREDICTIONS)
 

@@ -138,7 +138,7 @@ def _work(config: dict[str, Any]) -> None:
     # As in a stage, relative paths start at the workspace.
     os.chdir(config["workspace"])
     try:
-        data = load_training_data(Path())
+        data = load_training_data(Path(), settings.experiment.input.speed)
         while (number := ray.get(board.take.remote())) is not None:
             _do(config["todo"][number], data, settings, config["run_folder"], board)
     except RostfineError as error:

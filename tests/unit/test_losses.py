@@ -2,13 +2,15 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 import torch
 from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr
 
-from rostfine.losses import LOSSES, diversity, objective
+from rostfine.losses import LOSSES, diversity, losses_of, objective
 from rostfine.models.outputs import ModelOutput
 from rostfine.params import LossParams
+from rostfine.variants import PAPER, PUBLISHED
 
 ALL_A = [1.0, 0, 0, 0, 0]
 ALL_E = [0.0, 0, 0, 0, 1]
@@ -93,32 +95,62 @@ def test_gradients_are_those_of_finite_differences(name):
 
 def test_diversity_is_1_of_parallel_or_opposite_and_0_of_orthogonal_features():
     first, across = torch.tensor([[3.0, 0]]), torch.tensor([[0.0, 2]])
-    assert diversity(torch.stack([first, 5 * first])).item() == pytest.approx(1)
-    assert diversity(torch.stack([first, -first])).item() == pytest.approx(1)
-    assert diversity(torch.stack([first, across])).item() == pytest.approx(0)
-    # Pairs gs, gt, st: 1, 0, 0.
-    assert diversity(torch.stack([first, first, across])).item() == pytest.approx(1 / 3)
+    features = {"g": first, "s": 5 * first, "t": across}
+    assert diversity(features, ["gs"]).item() == pytest.approx(1)
+    assert diversity({"g": first, "s": -first}, ["gs"]).item() == pytest.approx(1)
+    assert diversity(features, ["gt"]).item() == pytest.approx(0)
+    assert diversity(features, ["gs", "gt", "st"]).item() == pytest.approx(1 / 3)
+    assert diversity(features, ["gs", "st"]).item() == pytest.approx(1 / 2)
 
 
 def test_diversity_takes_the_absolute_value_of_each_clip_before_the_mean():
     first = torch.tensor([[1.0, 0], [1, 0]])
-    assert diversity(torch.stack([first, first * torch.tensor([[1.0], [-1]])])).item() == 1
+    assert diversity({"g": first, "s": first * torch.tensor([[1.0], [-1]])}, ["gs"]).item() == 1
 
 
-def test_diversity_of_one_branch_is_0_and_of_zero_features_finite():
-    assert diversity(torch.randn(1, 4, 3)).item() == 0
-    features = torch.zeros(3, 4, 3, requires_grad=True)
-    diversity(features).backward()
+def test_diversity_without_pairs_is_0_and_of_zero_features_finite():
+    assert diversity({"g": torch.randn(4, 3)}, []).item() == 0
+    features = torch.zeros(2, 4, 3, requires_grad=True)
+    diversity({"g": features[0], "s": features[1]}, ["gs"]).backward()
     assert torch.isfinite(features.grad).all()
 
 
 def test_the_objective_is_the_mean_of_the_branches_plus_alpha_times_diversity():
     logits = torch.tensor([[[1.0, 0, 0, 0, 0]], [[0.0, 2, 0, 0, 0]], [[0.0, 0, 0, 0, 0]]]).log()
-    features = torch.tensor([[[1.0, 0]], [[1.0, 1]], [[0.0, 1]]])
-    output = ModelOutput(logits.clamp_min(-200), features, ("g", "s", "t"))
-    terms = objective(output, torch.tensor([ALL_A]), LossParams("mse", 0.5))
+    rows = torch.tensor([[[1.0, 0]], [[1.0, 1]], [[0.0, 1]]])
+    features = dict(zip("gst", rows, strict=True))
+    output = ModelOutput(logits.clamp_min(-200), ("g", "s", "t"), features)
+    params = LossParams("mse", 0.5, use_div=("gs", "gt", "st"))
+    terms = objective(output, torch.tensor([ALL_A]), params)
     fits = [0.0, 2 / 5, (0.8**2 + 4 * 0.2**2) / 5]
     assert terms.fit_of_branch.tolist() == pytest.approx(fits)
     assert terms.fit.item() == pytest.approx(sum(fits) / 3)
     assert terms.diversity.item() == pytest.approx(2 * math.sqrt(0.5) / 3)
     assert terms.total.item() == pytest.approx(sum(fits) / 3 + math.sqrt(0.5) / 3)
+
+
+def test_the_published_js_does_not_halve_its_first_term():
+    predicted, wanted = (
+        torch.tensor([[0.5, 0.3, 0.2, 0, 0]]),
+        torch.tensor([[0.1, 0.2, 0.3, 0.4, 0]]),
+    )
+    predicted, wanted = (0.98 * x + 0.004 for x in (predicted, wanted))
+    middle = (predicted + wanted) / 2
+
+    def kl(given):
+        return scipy.special.rel_entr(given.numpy(), middle.numpy()).sum()
+
+    published = losses_of(PUBLISHED)["js"](predicted, wanted).item()
+    assert published == pytest.approx(kl(wanted) + kl(predicted) / 2, abs=2e-4)
+    assert losses_of(PAPER)["js"] is LOSSES["js"]
+    assert published > 1.3 * LOSSES["js"](predicted, wanted).item()
+
+
+def test_the_objective_takes_the_loss_of_the_variant():
+    logits = torch.randn(1, 3, 5)
+    output = ModelOutput(logits, ("g",), {})
+    wanted = random_distributions(1)[:3].float()
+    for variant in (PAPER, PUBLISHED):
+        terms = objective(output, wanted, LossParams("js", 0.0, ()), variant)
+        loss = losses_of(variant)["js"](logits[0].softmax(dim=1), wanted)
+        assert terms.total.item() == pytest.approx(loss.item())

@@ -1,4 +1,5 @@
 import re
+import typing
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 from rostfine.errors import ParamsError
 from rostfine.params import ExperimentParams, RoSTFineParams, load_params
 from rostfine.parsing import parse, plain
+from rostfine.variants import PAPER, PUBLISHED, Switch, Variant, named_variant
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,6 +89,18 @@ def no_epochs(c):
     c["experiments"]["rostfine"]["fit"]["epochs"] = 0
 
 
+def unknown_switch(c):
+    c["experiments"]["rostfine"]["variant"] = ["token_order", "typo"]
+
+
+def unknown_variant(c):
+    c["experiments"]["rostfine"]["variant"] = "papr"
+
+
+def pair_of_an_unused_feature(c):
+    c["experiments"]["rostfine"]["model"]["use_feat"] = ["g", "s"]
+
+
 def no_mapping(c):
     c["clips"] = 3
 
@@ -107,6 +121,12 @@ def no_mapping(c):
         (unknown_experiment, "no experiment 'nobody'; known: rostfine, timesformer"),
         (register_what_is_not_run, "register.experiment: wanted one of"),
         (no_epochs, "experiments.rostfine.fit.epochs: wanted a whole number from 1 on, got 0"),
+        (unknown_switch, "rostfine.variant[1]: wanted token_order or last_layer_only or"),
+        (unknown_variant, "rostfine.variant: wanted paper or published, got 'papr'"),
+        (
+            pair_of_an_unused_feature,
+            "rostfine.loss.use_div: wanted pairs of the features g, s, each once, got ['gs', 'gt'",
+        ),
         (no_mapping, "clips: wanted the keys frames, size_px, got 3"),
     ],
 )
@@ -116,6 +136,24 @@ def test_a_wrong_key_is_named_with_what_was_wanted(tmp_path, content, spoil, mes
         load(tmp_path, content)
     assert "\n" not in str(caught.value)
     assert str(tmp_path / "params.yaml") in str(caught.value)
+
+
+def test_a_variant_is_a_name_or_a_list_of_its_switches(tmp_path, content):
+    for given, wanted in (
+        ("published", PUBLISHED),
+        ([], PAPER),
+        (["js_precedence"], Variant(js_precedence=True)),
+    ):
+        content["experiments"]["rostfine"]["variant"] = given
+        experiment = load(tmp_path, content).experiments["rostfine"]
+        assert named_variant(experiment.variant) == wanted
+        assert parse(ExperimentParams, plain(experiment)) == experiment
+
+
+def test_params_know_exactly_the_switches_there_are():
+    assert set(typing.get_args(Switch)) == set(vars(PAPER))
+    assert not any(vars(PAPER).values())
+    assert all(vars(PUBLISHED).values())
 
 
 def test_a_missing_file_and_broken_yaml_are_params_errors(tmp_path):

@@ -18,7 +18,7 @@ def study(n_patients, per_patient, seed=0):
 @given(st.integers(5, 30), st.integers(1, 6), st.integers(0, 99))
 def test_no_patient_is_in_two_folds_and_every_sample_is_in_one(n_patients, per_patient, seed):
     samples, modes, patients = study(n_patients, per_patient, seed)
-    folds = make_folds(samples, modes, patients, FoldParams(k=5, seed=seed))
+    folds = make_folds(samples, modes, patients, FoldParams("by_patient", k=5, seed=seed))
     assert folds["sample_id"].tolist() == samples
     assert set(folds["fold"]) == set(range(5))
     assert folds.assign(patient=patients).groupby("patient")["fold"].nunique().max() == 1
@@ -26,14 +26,15 @@ def test_no_patient_is_in_two_folds_and_every_sample_is_in_one(n_patients, per_p
 
 def test_modal_grades_are_spread_evenly_over_folds():
     samples, modes, patients = study(200, 3)
-    folds = make_folds(samples, modes, patients, FoldParams(k=5, seed=1))
+    folds = make_folds(samples, modes, patients, FoldParams("by_patient", k=5, seed=1))
     shares = folds.assign(c=np.array(modes) == "C").groupby("fold")["c"].mean()
     assert shares.max() - shares.min() < 0.03
 
 
 def test_one_seed_gives_one_split_and_another_seed_another():
     a, b, c = (
-        make_folds(*study(40, 3), FoldParams(k=4, seed=s))["fold"].tolist() for s in (1, 1, 2)
+        make_folds(*study(40, 3), FoldParams("by_patient", k=4, seed=s))["fold"].tolist()
+        for s in (1, 1, 2)
     )
     assert a == b
     assert a != c
@@ -45,9 +46,11 @@ def test_fewer_patients_than_folds_are_refused(n_patients, k):
         rf"folds.k: wanted from 2 folds to as many as there are patients \({n_patients}\), got {k}"
     )
     with pytest.raises(FoldError, match=message):
-        make_folds(*study(n_patients, 4), FoldParams(k=k, seed=0))
+        make_folds(*study(n_patients, 4), FoldParams("by_patient", k=k, seed=0))
 
 
 def test_grades_rarer_than_folds_are_split_without_strata():
-    folds = make_folds(list("abcd"), list("ABCD"), list("pqrs"), FoldParams(k=2, seed=0))
+    folds = make_folds(
+        list("abcd"), list("ABCD"), list("pqrs"), FoldParams("by_patient", k=2, seed=0)
+    )
     assert sorted(folds["fold"].value_counts()) == [2, 2]

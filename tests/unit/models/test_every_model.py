@@ -1,6 +1,7 @@
 """Every entry of MODELS, built tiny, on a batch of two clips."""
 
 import typing
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,27 +11,41 @@ from torch import nn
 from rostfine.errors import ParamsError
 from rostfine.losses import LOSSES, objective
 from rostfine.models import MODELS, build_model
+from rostfine.models.inference import fold_time
 from rostfine.models.timesformer import SIZES
 from rostfine.params import InputParams, LossParams, RoSTFineParams, TimeSformerParams
+from rostfine.variants import PAPER, PUBLISHED
 
-TINY = {
-    "timesformer": TimeSformerParams("timesformer", "tiny", 0.1, None),
-    "rostfine": RoSTFineParams(
-        "rostfine",
-        "tiny",
-        0.1,
-        None,
-        attention_layers=2,
-        top_k=3,
-        branch_depth=2,
-        branch_heads=4,
-    ),
+TIMESFORMER = TimeSformerParams("timesformer", "tiny", 0.1, None)
+ROSTFINE = RoSTFineParams(
+    "rostfine",
+    "tiny",
+    0.1,
+    None,
+    attention_layers=None,
+    top_k=3,
+    branch_depth=2,
+    branch_heads=4,
+    use_feat=("g", "s", "t"),
+    aggregation="separate",
+)
+INPUT = InputParams(frames=4, image_px=32, speed=None)
+SPEED = replace(INPUT, speed="speed_um_s")
+SETTINGS = {
+    "timesformer": (TIMESFORMER, INPUT, PAPER),
+    "timesformer with speed": (TIMESFORMER, SPEED, PAPER),
+    "rostfine": (ROSTFINE, INPUT, PAPER),
+    "rostfine as published": (ROSTFINE, INPUT, PUBLISHED),
+    "rostfine with speed": (ROSTFINE, SPEED, PAPER),
+    "rostfine, concatenated": (replace(ROSTFINE, aggregation="concat"), SPEED, PAPER),
+    "rostfine, summed": (replace(ROSTFINE, aggregation="sum"), INPUT, PAPER),
+    "rostfine, v_s and v_t": (replace(ROSTFINE, use_feat=("t", "s")), INPUT, PAPER),
+    "rostfine, v_g alone": (replace(ROSTFINE, use_feat=("g",)), INPUT, PAPER),
 }
-INPUT = InputParams(frames=4, image_px=32)
-LOSS = LossParams("mse", 1.0)
+SPEEDS = torch.tensor([3.0, 80.0])
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=SETTINGS)
 def name(request) -> str:
     return request.param
 
@@ -39,7 +54,7 @@ def name(request) -> str:
 def model(name) -> nn.Module:
     """Fresh weights, moved off zero: temporal_fc starts at zero and would hide what is below."""
     torch.manual_seed(0)
-    model = build_model(TINY[name], INPUT)
+    model = build_model(*SETTINGS[name])
     with torch.no_grad():
         for weight in model.parameters():
             weight += 0.1 * torch.randn_like(weight)
@@ -54,23 +69,24 @@ def clips() -> torch.Tensor:
 LABEL = torch.tensor([[0.1, 0.2, 0.4, 0.2, 0.1], [0.0, 0.0, 0.5, 0.5, 0.0]])
 
 
-def test_there_is_a_tiny_setting_for_every_model():
-    assert TINY.keys() == MODELS.keys()
+def test_every_model_is_among_the_settings():
+    assert {model.name for model, _, _ in SETTINGS.values()} == set(MODELS)
 
 
 @torch.no_grad()
 def test_two_clips_give_five_logits_each_and_distributions_that_sum_to_1(model, clips):
-    output = model(clips)
-    branches = len(output.branches)
-    assert output.logits.shape == (branches, 2, 5)
-    assert output.features.shape == (branches, 2, SIZES["tiny"].dim)
+    output = model(clips, SPEEDS)
+    assert output.logits.shape == (len(output.branches), 2, 5)
+    assert all(f.shape == (2, SIZES["tiny"].dim) for f in output.features.values())
     assert output.distribution.shape == (2, 5)
     torch.testing.assert_close(output.distribution.sum(dim=1), torch.ones(2))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_is_finite_and_its_gradient_reaches_every_parameter(model, clips, loss):
-    terms = objective(model.train()(clips), LABEL, LossParams(loss, 1.0))
+    output = model.train()(clips, SPEEDS)
+    pairs = [pair for pair in ("gs", "gt", "st") if set(pair) <= output.features.keys()]
+    terms = objective(output, LABEL, LossParams(loss, 1.0, tuple(pairs)))
     assert torch.isfinite(terms.total)
     terms.total.backward()
     for name, weight in model.named_parameters():
@@ -81,48 +97,89 @@ def test_the_loss_is_finite_and_its_gradient_reaches_every_parameter(model, clip
 
 @torch.no_grad()
 def test_evaluation_is_deterministic_and_training_is_not(model, clips):
-    assert torch.equal(model(clips).logits, model(clips).logits)
+    def same() -> bool:
+        return torch.equal(model(clips, SPEEDS).logits, model(clips, SPEEDS).logits)
+
+    assert same()
     model.train()
-    assert not all(torch.equal(model(clips).logits, model(clips).logits) for _ in range(8))
+    assert not all(same() for _ in range(8))
 
 
 @torch.no_grad()
 def test_a_clip_gets_the_same_prediction_alone_and_in_a_batch(model, clips):
-    together, alone = model(clips).logits, model(clips[1:]).logits
+    together, alone = model(clips, SPEEDS).logits, model(clips[1:], SPEEDS[1:]).logits
     torch.testing.assert_close(together[:, 1:], alone, rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
 def test_other_frames_and_sizes_are_accepted(model):
-    assert model(torch.randn(1, 3, 6, 48, 40)).distribution.shape == (1, 5)
+    assert model(torch.randn(1, 3, 6, 48, 40), SPEEDS[:1]).distribution.shape == (1, 5)
+
+
+@torch.no_grad()
+def test_maps_come_on_request_with_rows_that_sum_to_1_and_change_no_prediction(model, clips):
+    plain, looked = model(clips, SPEEDS), model(clips, SPEEDS, maps=True)
+    assert plain.maps is None
+    torch.testing.assert_close(looked.logits, plain.logits, rtol=0, atol=1e-5)
+    maps = looked.maps
+    assert maps.time.shape == (2, 3, 16, 2, 4, 4)
+    assert maps.space.shape == (2, 3, 4, 2, 17, 17)
+    for one in (maps.time, maps.space, maps.fgs, maps.fgt):
+        if one is not None:
+            torch.testing.assert_close(one.sum(dim=-1), torch.ones(one.shape[:-1]))
+
+
+@torch.no_grad()
+def test_folding_time_changes_no_prediction_and_no_weight_of_the_model_itself(model, clips):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    folded = fold_time(model)
+    wanted = model(clips, SPEEDS).logits
+    torch.testing.assert_close(folded(clips, SPEEDS).logits, wanted, rtol=0, atol=1e-5)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    dim = SIZES["tiny"].dim
+    fewer = sum(w.numel() for w in model.parameters()) - sum(w.numel() for w in folded.parameters())
+    assert fewer == SIZES["tiny"].depth * (dim * dim + dim)
+
+
+def test_checkpointed_activations_change_no_gradient(model, clips):
+    gradients = []
+    for checkpointed in (False, True):
+        model.encoder.checkpoint_activations = checkpointed
+        model.train().zero_grad()
+        torch.manual_seed(0)
+        model(clips, SPEEDS).logits.square().sum().backward()
+        gradients.append({name: w.grad.clone() for name, w in model.named_parameters()})
+    assert all(torch.equal(value, gradients[1][name]) for name, value in gradients[0].items())
 
 
 @torch.no_grad()
 def test_saved_and_loaded_weights_predict_identically(name, model, clips, tmp_path):
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
-    again = build_model(TINY[name], INPUT).eval()
-    assert not torch.equal(again(clips).logits, model(clips).logits)
+    again = build_model(*SETTINGS[name]).eval()
+    wanted = model(clips, SPEEDS).logits
+    assert not torch.equal(again(clips, SPEEDS).logits, wanted)
     again.load_state_dict(load_file(tmp_path / "weights.safetensors"))
-    assert torch.equal(again(clips).logits, model(clips).logits)
+    assert torch.equal(again(clips, SPEEDS).logits, wanted)
 
 
 def test_the_same_seed_gives_the_same_weights(name):
     states = []
     for _ in range(2):
         torch.manual_seed(3)
-        states.append(build_model(TINY[name], INPUT).state_dict())
+        states.append(build_model(*SETTINGS[name]).state_dict())
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
 
 
+@pytest.mark.parametrize("name", MODELS)
 def test_eight_clips_are_learnt_by_heart_to_a_tenth_of_the_first_loss(name):
     torch.manual_seed(0)
     clips, labels = torch.randn(8, 3, 4, 32, 32), torch.rand(8, 5).pow(3)
     labels = labels / labels.sum(dim=1, keepdim=True)
-    model = build_model(TINY[name], INPUT).train()
+    model = build_model(*SETTINGS[name]).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     losses = []
     for _ in range(70):
-        terms = objective(model(clips), labels, LossParams("mse", 0.0))
+        terms = objective(model(clips), labels, LossParams("mse", 0.0, ()))
         optimizer.zero_grad()
         terms.total.backward()
         optimizer.step()
@@ -141,6 +198,8 @@ def test_params_know_exactly_the_sizes_and_losses_there_are(kind):
     ("change", "message"),
     [
         ({"attention_layers": 4}, "model.attention_layers: wanted 1 to 3, the layers, got 4"),
+        ({"use_feat": ()}, r"model.use_feat: wanted some of g, s, t, each once, got \[\]"),
+        ({"use_feat": ("g", "g")}, r"each once, got \['g', 'g'\]"),
         ({"top_k": 17}, "model.top_k: wanted 1 to 16, the patches of a frame, got 17"),
         ({"top_k": 0}, "model.top_k: wanted 1 to 16"),
         ({"branch_heads": 5}, "model.branch_heads: wanted a divisor of the 64 features of tiny"),
@@ -148,12 +207,12 @@ def test_params_know_exactly_the_sizes_and_losses_there_are(kind):
     ],
 )
 def test_params_that_do_not_fit_are_refused_by_name(change, message):
-    params = RoSTFineParams(**{**vars(TINY["rostfine"]), **change})
     with pytest.raises(ParamsError, match=message):
-        build_model(params, INPUT)
+        build_model(replace(ROSTFINE, **change), INPUT)
 
 
+@pytest.mark.parametrize("model", [TIMESFORMER, ROSTFINE])
 @pytest.mark.parametrize("image_px", [0, 36])
-def test_an_image_that_is_no_multiple_of_the_patch_is_refused(name, image_px):
+def test_an_image_that_is_no_multiple_of_the_patch_is_refused(model, image_px):
     with pytest.raises(ParamsError, match=f"multiple of the patch of tiny, 8, got {image_px}"):
-        build_model(TINY[name], InputParams(frames=4, image_px=image_px))
+        build_model(model, InputParams(frames=4, image_px=image_px, speed=None))

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from rostfine.models.divided import take_patches
 from rostfine.models.outputs import ModelOutput
 from rostfine.models.timesformer import (
     SIZES,
@@ -37,7 +38,7 @@ def test_vit_b_maps_8_frames_of_224_px_to_five_logits():
         model = TimeSformer(Encoder(SIZES["vit_b"], frames=8, image_px=224, drop_path=0.1)).eval()
         output = model(torch.empty(2, 3, 8, 224, 224))
     assert output.logits.shape == (1, 2, 5)
-    assert output.features.shape == (1, 2, 768)
+    assert output.features["g"].shape == (2, 768)
 
 
 def test_names_are_those_of_published_checkpoints(encoder):
@@ -98,6 +99,32 @@ def test_scoring_layers_does_not_change_the_tokens(encoder):
     assert torch.equal(plain.patches, scored.patches)
 
 
+@torch.no_grad()
+def test_the_chosen_tokens_are_those_of_a_whole_last_block(encoder):
+    clip = torch.randn(2, 3, 4, 32, 48)
+    moved(encoder)
+
+    def choose(attention):
+        return sum(attention).topk(3, dim=-1).indices
+
+    whole = encoder(clip, scored_layers=2)
+    chosen = encoder.forward_chosen(clip, choose, scored_layers=2)
+    assert torch.equal(chosen.selected, choose(whole.attention))
+    wanted = take_patches(whole.patches, chosen.selected)
+    torch.testing.assert_close(chosen.tokens, wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(chosen.cls, whole.cls, rtol=0, atol=1e-5)
+    alone = encoder.forward_chosen(clip)
+    torch.testing.assert_close(alone.cls, whole.cls, rtol=0, atol=1e-5)
+    assert alone.selected.shape == (2, 4, 0)
+
+
+def test_a_class_token_alone_spares_the_last_mlp_of_every_patch(encoder):
+    calls = []
+    encoder.blocks[-1].mlp.register_forward_hook(lambda *call: calls.append(call[1][0].shape))
+    encoder.forward_chosen(torch.randn(1, 3, 4, 32, 32))
+    assert sum(shape.numel() for shape in calls) == 64
+
+
 def test_drop_path_grows_from_0_to_all_of_it_over_the_blocks(encoder):
     assert [block.drop_path.rate for block in encoder.blocks] == pytest.approx([0, 0.05, 0.1])
 
@@ -118,12 +145,12 @@ def test_times_are_resized_along_time():
 
 def test_the_prediction_is_the_mean_of_the_branches_distributions():
     logits = torch.tensor([[[0.0] * 5], [[100.0, 0, 0, 0, 0]]])
-    output = ModelOutput(logits, torch.zeros(2, 1, 3), ("g", "s"))
+    output = ModelOutput(logits, ("g", "s"), {})
     wanted = torch.tensor([[0.6, 0.1, 0.1, 0.1, 0.1]])
     torch.testing.assert_close(output.distribution, wanted)
 
 
 def test_half_precision_logits_give_distributions_in_float32():
-    output = ModelOutput(torch.randn(1, 2, 5).bfloat16(), torch.zeros(1, 2, 3), ("g",))
+    output = ModelOutput(torch.randn(1, 2, 5).bfloat16(), ("g",), {})
     assert output.distribution.dtype == torch.float32
     torch.testing.assert_close(output.distribution.sum(dim=1), torch.ones(2))

@@ -15,7 +15,7 @@ PARAMS = load_params(Path(__file__).parents[3] / "params.small.yaml")
 EXPERIMENT = dataclasses.replace(
     PARAMS.experiments["rostfine"],
     model=TimeSformerParams("timesformer", "tiny", 0.0, None),
-    input=InputParams(frames=4, image_px=32),
+    input=InputParams(frames=4, image_px=32, speed=None),
 )
 SETTINGS = ModelSettings("tiny", "all data", EXPERIMENT, PARAMS.tracking, PARAMS.clips)
 

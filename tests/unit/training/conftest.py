@@ -6,7 +6,7 @@ import torch
 
 from rostfine.params import load_params
 from rostfine.training.checkpoint import ModelSettings
-from rostfine.training.data import TrainingData
+from rostfine.training.data import Samples, TrainingData
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,9 +28,5 @@ def data() -> TrainingData:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (12, 16, 150, 150, 3), dtype=np.uint8)
     labels = rng.dirichlet(np.ones(5), 12).astype(np.float32)
-    return TrainingData(
-        tuple(f"s{i}" for i in range(12)),
-        torch.from_numpy(frames),
-        torch.from_numpy(labels),
-        np.arange(12) % 3,
-    )
+    samples = Samples(torch.from_numpy(frames), torch.from_numpy(labels))
+    return TrainingData(tuple(f"s{i}" for i in range(12)), samples, np.arange(12) % 3)

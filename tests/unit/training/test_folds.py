@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -31,7 +32,7 @@ def test_a_fold_leaves_weights_history_and_the_predictions_of_its_own_samples(ru
 def test_a_saved_model_predicts_what_was_predicted_while_training(run_folder, data, settings):
     model, back = load_model(run_folder / "fold_1")
     rows = torch.tensor([1, 4, 7, 10])
-    again = predict(model, data.frames[rows], back.experiment.input)
+    again = predict(model, data.samples.frames[rows], back.experiment.input)
     table = read_table(run_folder / "fold_1" / "predictions.parquet", PREDICTIONS)
     assert np.allclose(again, table.filter(like="p_"), atol=1e-6)
     assert back.experiment == settings.experiment
@@ -41,9 +42,9 @@ def test_a_saved_model_predicts_what_was_predicted_while_training(run_folder, da
 def test_samples_of_the_held_out_fold_do_not_touch_the_weights(
     run_folder, data, settings, tmp_path
 ):
-    frames = data.frames.clone()
+    frames = data.samples.frames.clone()
     frames[torch.tensor([1, 4, 7, 10])] = 0
-    other = type(data)(data.sample_ids, frames, data.labels, data.folds)
+    other = dataclasses.replace(data, samples=dataclasses.replace(data.samples, frames=frames))
     train_fold(Fit(1), other, settings, run_folder=tmp_path, on_epoch=lambda epoch: None)
     name = "fold_1/weights.safetensors"
     assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()

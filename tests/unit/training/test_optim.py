@@ -18,6 +18,9 @@ FIT = FitParams(
     batch=4,
     epochs=10,
     augment=False,
+    precision="fp32",
+    compile=False,
+    checkpoint_activations=False,
     seed=0,
 )
 

@@ -1,0 +1,1 @@
+"""Where a model looked: attention rolled out to the patches of a clip, measured and drawn."""
