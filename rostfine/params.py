@@ -155,6 +155,14 @@ class CompareParams:
 
 
 @dataclass(frozen=True)
+class ExplainParams:
+    """Whose attention is drawn, on which clips."""
+
+    experiments: tuple[str, ...]
+    samples: Count | tuple[str, ...]  # so many from the best predicted to the worst, or these
+
+
+@dataclass(frozen=True)
 class RegisterParams:
     """Which experiment's final model gets which name and alias."""
 
@@ -182,6 +190,7 @@ class Params:
     experiments: Mapping[str, ExperimentParams]
     cross_validate: CrossValidateParams
     compare: CompareParams
+    explain: ExplainParams
     register: RegisterParams
     report: ReportParams
 
@@ -226,12 +235,15 @@ def _check_names(params: Params) -> None:
     for name in params.cross_validate.experiments:
         if name not in params.experiments:
             raise ParamsError(f"cross_validate.experiments: no experiment {name!r}; known: {known}")
-    if params.register.experiment not in params.cross_validate.experiments:
+    _check_run("register.experiment", params.register.experiment, params)
+    for name in params.explain.experiments:
+        _check_run("explain.experiments", name, params)
+
+
+def _check_run(key: str, name: str, params: Params) -> None:
+    if name not in params.cross_validate.experiments:
         run = ", ".join(params.cross_validate.experiments)
-        raise ParamsError(
-            f"register.experiment: wanted one of cross_validate.experiments ({run}), "
-            f"got {params.register.experiment!r}"
-        )
+        raise ParamsError(f"{key}: wanted one of cross_validate.experiments ({run}), got {name!r}")
 
 
 def _check_diversity(key: str, experiment: ExperimentParams) -> None:

@@ -14,6 +14,10 @@ EMPTY_TABLES: Mapping[str, str] = {
     "data/tags.csv": "sample_id,video_id,frame,x_px,y_px\n",
     "data/videos.csv": "video_id,patient_id,um_per_px,acquired_at\n",
 }
+ABOUT_WEIGHTS = (
+    "Files of pretrained weights. Name one in params.yaml, experiments.<name>.model.pretrained,\n"
+    "as data/weights/FILE; `dvc add` keeps it. A change here trains every experiment again.\n"
+)
 IGNORED_BY_GIT = "/data/raw/\n/data/votes/\n/mlflow.db*\n/mlartifacts/\n/truth/\n/.ray-*\n"
 
 
@@ -39,10 +43,11 @@ def init_workspace(folder: Path, preset: str) -> None:
         raise InputError(f"preset: wanted one of {', '.join(PRESETS)}, got {preset!r}")
     if is_workspace(folder):
         raise InputError(f"{folder}: is a workspace already; nothing was changed")
-    for name in ("data/raw", "data/votes"):
+    for name in ("data/raw", "data/votes", "data/weights"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     files = {
         **EMPTY_TABLES,
+        "data/weights/README": ABOUT_WEIGHTS,
         ".gitignore": IGNORED_BY_GIT,
         ".dvcignore": (CHECKOUT / ".dvcignore").read_text(),
         "params.yaml": (CHECKOUT / PRESETS[preset]).read_text(),

@@ -12,7 +12,14 @@ from rostfine.files import read_json, written_whole
 from rostfine.labels.votes import last_votes, read_votes
 from rostfine.metrics import METRICS
 from rostfine.params import Params, load_params
-from rostfine.report.page import FollowedTrack, ReportData, Sample, pick_evenly, render_page
+from rostfine.report.page import (
+    Explained,
+    FollowedTrack,
+    ReportData,
+    Sample,
+    pick_evenly,
+    render_page,
+)
 from rostfine.schemas import CLIPS, FOLDS, LABELS, OK, PREDICTIONS, read_table
 from stages import run
 
@@ -25,7 +32,7 @@ def main() -> None:
     params = load_params(Path("params.yaml"))
     page = render_page(_gather(params))
     for figure in page.figures:
-        with written_whole(OUT / "figures" / f"{figure.name}.png") as beside:
+        with written_whole(OUT / "figures/report" / f"{figure.name}.png") as beside:
             beside.write_bytes(figure.png)
     with written_whole(OUT / "index.html") as beside:
         beside.write_text(page.html)
@@ -56,6 +63,7 @@ def _gather(params: Params) -> ReportData:
         true=truth.labels,
         predicted=predicted,
         samples=[_sample(truth, row, predicted) for row in chosen],
+        explained=_explained(),
         worst=_worst_tracks(clips, params.report.worst_tracks),
     )
 
@@ -85,6 +93,18 @@ def _sample(truth: Truth, row: int, predicted: ndarray) -> Sample:
     sample_id = truth.sample_ids[row]
     frames = read_clip(DATA / "clips" / f"{sample_id}.npz").frames
     return Sample(sample_id, truth.patients[row], frames, truth.labels[row], predicted[row])
+
+
+def _explained() -> list[Explained]:
+    return [
+        Explained(
+            one["experiment"],
+            one["sample_id"],
+            one["middle_ratio"],
+            Path(one["path"]).read_bytes(),
+        )
+        for one in read_json(OUT / "figures/explain/explain.json")
+    ]
 
 
 def _worst_tracks(clips: pd.DataFrame, count: int) -> list[FollowedTrack]:

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.image import imsave
+from matplotlib.image import imread, imsave
 from numpy import ndarray
 
 from rostfine.evaluation.tables import BETTER, METRIC_NAMES, SMALLER_IS_BETTER, WORSE, ZERO_R
@@ -163,9 +163,17 @@ def draw_scores(score: Float[ndarray, " frame"]) -> str:
 def make_strip(frames: UInt8[ndarray, "frame row col chan"]) -> str:
     """Return evenly picked frames side by side, as the URI of an image."""
     picked = np.linspace(0, len(frames) - 1, min(STRIP_FRAMES, len(frames))).round().astype(int)
-    side_by_side = np.concatenate(list(frames[picked]), axis=1)
+    return _as_uri(np.concatenate(list(frames[picked]), axis=1))
+
+
+def embed_picture(png: bytes) -> str:
+    """Return a PNG as the URI of an image a third as large."""
+    return _as_uri(imread(io.BytesIO(png), format="png")[..., :3])
+
+
+def _as_uri(picture: ndarray) -> str:
     image = io.BytesIO()
-    imsave(image, side_by_side, format="jpg", pil_kwargs={"quality": 85})
+    imsave(image, picture, format="jpg", pil_kwargs={"quality": 85})
     return f"data:image/jpeg;base64,{base64.b64encode(image.getvalue()).decode()}"
 
 

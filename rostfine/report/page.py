@@ -52,6 +52,16 @@ class FollowedTrack:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """A picture of where a model looked, and how dense its attention was in the clip's middle."""
+
+    experiment: str
+    sample_id: str
+    middle_ratio: float
+    png: bytes
+
+
+@dataclass(frozen=True)
 class ReportData:
     """All that the page is made of; `experiment` is the registered one."""
 
@@ -68,6 +78,7 @@ class ReportData:
     true: Float[ndarray, "sample grade"]
     predicted: Float[ndarray, "sample grade"]
     samples: Sequence[Sample]
+    explained: Sequence[Explained]
     worst: Sequence[FollowedTrack]
 
 
@@ -104,6 +115,7 @@ def render_page(data: ReportData) -> Page:
         metric_names=METRIC_NAMES,
         unusable=_unusable(data.clips),
         samples=[_sample(sample) for sample in data.samples],
+        explained=[_explained(one) for one in data.explained],
         worst=[_track(track) for track in data.worst],
     )
     return Page(html, drawn)
@@ -224,6 +236,14 @@ def _sample(sample: Sample) -> dict[str, Any]:
             {"grade": grade, "true": f"{true:.2f}", "predicted": f"{predicted:.2f}"}
             for grade, true, predicted in zip(GRADES, sample.true, sample.predicted, strict=True)
         ],
+    }
+
+
+def _explained(one: Explained) -> dict[str, Any]:
+    return {
+        "picture": figures.embed_picture(one.png),
+        "says": f"Frames of clip {one.sample_id} and the attention of {one.experiment} in them, "
+        f"{one.middle_ratio:.1f} times as dense in the middle as on average.",
     }
 
 

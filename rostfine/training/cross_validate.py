@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.json"
 WEIGHTS_REPORT = "pretrained.txt"
+WATCHED = Path("data/weights")
 CHOOSES_BEST_FOLD = "emd"
 
 
@@ -77,6 +78,8 @@ def _load_once(experiment: ExperimentParams, run_folder: Path) -> None:
     report = start_model(experiment)[1]
     text = f"{experiment.model.pretrained}\n{report.text if report else ''}\n"
     logger.info("weights: %s", text.rstrip())
+    if WATCHED not in Path(experiment.model.pretrained).parents:
+        logger.warning("weights: outside of %s, where DVC does not see them change", WATCHED)
     with written_whole(run_folder / WEIGHTS_REPORT) as beside:
         beside.write_text(text)
 

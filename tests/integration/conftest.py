@@ -4,8 +4,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import save_file
 
+from rostfine.models import build_experiment
+from rostfine.params import load_params
+
+WEIGHTS = Path("data/weights/start.safetensors")
 BIN = Path(sys.executable).parent
 
 
@@ -59,13 +65,28 @@ def new_workspace(tmp_path_factory):
         workspace.set_params(
             cross_validate__experiments=["rostfine"],
             experiments__rostfine__fit__epochs=2,
+            experiments__rostfine__model__pretrained=str(WEIGHTS),
             folds__k=2,
             compare__bootstrap=100,
+            explain__experiments=["rostfine"],
+            explain__samples=2,
             report__samples=3,
         )
+        write_weights(folder)
         return workspace
 
     return make
+
+
+def write_weights(workspace: Path) -> None:
+    """Weights as of an image transformer with another head, for the experiment to start from."""
+    experiment = load_params(workspace / "params.yaml").experiments["rostfine"]
+    state = {
+        name.removeprefix("encoder."): weight
+        for name, weight in build_experiment(experiment).state_dict().items()
+        if name.startswith("encoder.") and "temporal" not in name and "time_embed" not in name
+    }
+    save_file({**state, "head.weight": torch.zeros(1000, 64)}, workspace / WEIGHTS)
 
 
 @pytest.fixture(scope="session")

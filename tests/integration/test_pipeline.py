@@ -17,6 +17,7 @@ STAGES = [
     "make_folds",
     "cross_validate@rostfine",
     "compare",
+    "explain",
     "register",
     "report",
 ]
@@ -52,6 +53,22 @@ def test_nothing_runs_the_second_time(study):
     again = study.run("dvc", "repro")
     assert ran(again) == []
     assert "Data and pipelines are up to date." in again
+
+
+def test_what_became_of_the_pretrained_weights_is_printed_and_kept(study):
+    kept = (study.folder / "runs" / "rostfine" / "pretrained.txt").read_text()
+    assert kept.startswith("data/weights/start.safetensors\nlayout: official TimeSformer or timm\n")
+    assert "ignored (1): head" in kept
+    assert "encoder.time_embed" in kept
+    assert "weights: data/weights/start.safetensors" in study.first_run
+
+
+def test_other_weights_make_the_experiment_stale(study):
+    other = study.folder / "data" / "weights" / "other"
+    other.write_text("anything")
+    assert "cross_validate@rostfine" in json.loads(study.run("dvc", "status", "--json"))
+    other.unlink()
+    assert json.loads(study.run("dvc", "status", "--json")) == {}
 
 
 def test_the_flow_says_nothing_new_where_nothing_is(study):

@@ -176,3 +176,20 @@ def test_speed_moves_the_prediction_and_must_be_given():
     assert ((slow - fast).abs().amax(dim=(1, 2)) > 1e-3).all()
     with pytest.raises(InputError, match="also takes the speed of the sperm, got none"):
         model(clip)
+
+
+@pytest.mark.parametrize(
+    ("depth", "variant", "wanted"),
+    [
+        # The published counts, without the head of 3,845 weights that its backbone never uses.
+        (2, PUBLISHED, 133_082_900 - 3_845),
+        (6, PUBLISHED, 151_963_412 - 3_845),
+        (6, PAPER, 163_802_127),
+    ],
+)
+def test_vit_b_has_the_published_number_of_parameters(depth, variant, wanted):
+    params = dataclasses.replace(ROSTFINE, branch_depth=depth, branch_heads=8)
+    with torch.device("meta"):
+        encoder = Encoder(SIZES["vit_b"], frames=8, image_px=224, drop_path=0.1)
+        model = RoSTFine(encoder, params, variant)
+    assert sum(weight.numel() for weight in model.parameters()) == wanted

@@ -1,11 +1,14 @@
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.image import imsave
 
 from rostfine.evaluation.tables import Truth, compare, evaluate
 from rostfine.labels.aggregate import aggregate_votes
 from rostfine.params import LabelParams
-from rostfine.report.page import FollowedTrack, ReportData, Sample
+from rostfine.report.page import Explained, FollowedTrack, ReportData, Sample
 from rostfine.schemas import GRADE_COLUMNS, GRADES
 
 COUNT = 30
@@ -37,8 +40,15 @@ def data() -> ReportData:
         true=true,
         predicted=predicted,
         samples=[Sample("S03", "P01", frames, np.eye(5)[0], np.array([0.6, 0.4, 0, 0, 0]))],
+        explained=[Explained("half <right>", "S03", 4.25, _png(frames[0]))],
         worst=[FollowedTrack("S04", "V04", frames, np.linspace(0.9, 0.42, 16))],
     )
+
+
+def _png(picture: np.ndarray) -> bytes:
+    image = io.BytesIO()
+    imsave(image, picture, format="png")
+    return image.getvalue()
 
 
 def _labels(names: list[str], rng: np.random.Generator) -> pd.DataFrame:

@@ -1,9 +1,11 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
+from rostfine.report.figures import embed_picture
 from rostfine.report.page import Page, ReportData, pick_evenly, render_page
 
 VOID = {"meta", "img", "br", "path", "polyline", "use"}
@@ -61,6 +63,18 @@ def test_a_sample_shows_both_distributions_and_its_emd(page: Page) -> None:
     assert "S03 patient P01, EMD 0.160" in text
     assert "A 1.00 0.60 B 0.00 0.40 C 0.00 0.00" in text
     assert "V04, lowest 0.42, mean 0.66" in text
+
+
+def test_attention_is_shown_and_described(page: Page, data: ReportData) -> None:
+    assert 'href="#attention"' in page.html
+    found = re.search(r'<img src="([^"]+)" alt="Frames of clip S03 ([^"]+)"', page.html)
+    assert found
+    assert found[1] == embed_picture(data.explained[0].png)
+    assert "half &lt;right&gt; in them, 4.2 times as dense in the middle" in found[2]
+
+
+def test_without_pictures_there_is_no_part_for_them(data: ReportData) -> None:
+    assert "attention" not in render_page(replace(data, explained=[])).html.lower()
 
 
 def test_names_are_escaped_in_text_and_figures(page: Page) -> None:
