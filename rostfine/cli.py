@@ -1,4 +1,4 @@
-"""The command line: `rostfine init | simulate | track | predict`."""
+"""The command line: `rostfine init | simulate | track | predict | export`."""
 
 import dataclasses
 import json
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from rostfine.errors import InputError, RostfineError
+from rostfine.memory import keep_freed_memory
 from rostfine.params import load_params
 from rostfine.progress import progress
 
@@ -23,6 +24,7 @@ Frame = Annotated[int, typer.Option(min=0, help="The frame that the tag belongs 
 
 def main() -> None:
     """Run a command; a failure that rostfine knows ends in its own lines and exit code."""
+    keep_freed_memory()
     try:
         app()
     except RostfineError as error:
@@ -131,6 +133,21 @@ def predict(
     else:
         for grade, probability in distribution.items():
             print(f"{grade}  {probability:.4f}  {'█' * round(probability * 40)}")
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="As for predict.")],
+    out: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    int8: Annotated[bool, typer.Option("--int8", help="8-bit integers; needs --clips.")] = False,
+    clips: Annotated[Path | None, typer.Option(help="Clips to calibrate on.")] = None,
+) -> None:
+    """Write MODEL into OUT for OpenVINO, checked against the original on the way."""
+    from rostfine import registry
+    from rostfine.export import export_command
+
+    predictor = registry.load(model)
+    print(export_command(predictor.model, predictor.settings, out, int8=int8, clips=clips))
 
 
 def _point(text: str) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rostfine.models.layers import (
     Attention,
@@ -67,7 +68,7 @@ class Block(nn.Module):
         super().__init__()
         self.temporal_norm1 = nn.LayerNorm(size.dim, eps=NORM_EPS)
         self.temporal_attn = Attention(size.dim, size.heads)
-        self.temporal_fc: nn.Module = nn.Linear(size.dim, size.dim)
+        self.temporal_fc: nn.Linear | nn.Identity = nn.Linear(size.dim, size.dim)
         self.norm1 = nn.LayerNorm(size.dim, eps=NORM_EPS)
         self.attn = Attention(size.dim, size.heads)
         self.norm2 = nn.LayerNorm(size.dim, eps=NORM_EPS)
@@ -112,7 +113,7 @@ class Block(nn.Module):
         self, heads: Heads, patches: Float[Tensor, "batch patch frame dim"], choose: Choose | None
     ) -> Int64[Tensor, "batch frame k"]:
         if choose is None:
-            shape = (len(patches), patches.shape[2], 0)
+            shape = (patches.shape[0], patches.shape[2], 0)
             return torch.empty(shape, dtype=torch.int64, device=patches.device)
         return choose(by_frame(attention_of_first(heads), patches))
 
@@ -121,11 +122,25 @@ class Block(nn.Module):
     ) -> tuple[Float[Tensor, "batch patch frame dim"], Tensor | None]:
         batch, count = patches.shape[:2]
         heads = self.temporal_attn.heads_of(self.temporal_norm1(patches).flatten(0, 1))
-        mixed = self.temporal_attn.mix(heads)
-        # Dropped before temporal_fc, as published: its bias is always added.
-        kept = scaled(mixed, self.drop_path.scale(mixed, batch * count))
         time = _part(map_of(heads), batch, count) if maps else None
-        return patches + self.temporal_fc(kept).view_as(patches), time
+        gathered = self.temporal_attn.gather(heads)
+        kept = self.drop_path.scale(gathered, batch * count)
+        return patches + self._project_time(gathered, kept).view_as(patches), time
+
+    def _project_time(
+        self, gathered: Float[Tensor, "row frame dim"], kept: Tensor | None
+    ) -> Float[Tensor, "row frame dim"]:
+        """Apply the projection of attention in time and then `temporal_fc`, as one matrix.
+
+        As published, paths are dropped between the two: the bias of `temporal_fc` is always added.
+        """
+        proj, fc = self.temporal_attn.proj, self.temporal_fc
+        if isinstance(fc, nn.Identity):
+            return F.linear(gathered, proj.weight, proj.bias)
+        weight, bias = fc.weight @ proj.weight, fc.weight @ proj.bias
+        if kept is None:
+            return F.linear(gathered, weight, bias + fc.bias)
+        return scaled(F.linear(gathered, weight, bias), kept) + fc.bias
 
     def _frame_by_frame(self, tokens: Tokens) -> Float[Tensor, "row token dim"]:
         """Normalise the patches of each frame, behind a copy of the class token."""
@@ -139,25 +154,26 @@ class Block(nn.Module):
         self, heads: Heads, tokens: Tokens
     ) -> Float[Tensor, "batch frame asking dim"]:
         mixed = self.attn.mix(heads)
-        mixed = scaled(mixed, self.drop_path.scale(mixed, len(mixed)))
+        mixed = scaled(mixed, self.drop_path.scale(mixed, mixed.shape[0]))
         return by_frame(mixed, tokens.patches)
 
     def _transform(self, cls: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-        kept = self.drop_path.scale(cls, len(cls))
+        kept = self.drop_path.scale(cls, cls.shape[0])
         cls = cls + scaled(self.mlp(self.norm2(cls)), kept)
         return cls, others + scaled(self.mlp(self.norm2(others)), kept)
 
 
 def by_frame(rows: Tensor, patches: Float[Tensor, "batch patch frame dim"]) -> Tensor:
     """Part the rows of a clip's frames: from (batch * frame, ...) to (batch, frame, ...)."""
-    return _part(rows, len(patches), patches.shape[2])
+    return _part(rows, patches.shape[0], patches.shape[2])
 
 
 def take_patches(
     patches: Float[Tensor, "batch patch frame dim"], selected: Int64[Tensor, "batch frame k"]
 ) -> Float[Tensor, "batch frame k dim"]:
     """Return the tokens of the selected patches of each frame: F of eq. 5."""
-    return patches.transpose(1, 2).take_along_dim(selected[..., None], dim=2)
+    places = selected[..., None].expand(-1, -1, -1, patches.shape[3])
+    return patches.transpose(1, 2).gather(2, places)
 
 
 def _part(rows: Tensor, *leading: int) -> Tensor:

@@ -45,10 +45,14 @@ class Attention(nn.Module):
         return key, value
 
     def mix(self, heads: Heads) -> Float[Tensor, "row asking dim"]:
+        """Gather for every query and project what came."""
+        out: Tensor = self.proj(self.gather(heads))
+        return out
+
+    def gather(self, heads: Heads) -> Float[Tensor, "row asking dim"]:
         """Let every query take from the tokens of its row by softmaxed scaled dot products."""
         mixed = F.scaled_dot_product_attention(heads.query, heads.key, heads.value)
-        out: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
-        return out
+        return mixed.transpose(1, 2).flatten(2)
 
     def forward(self, tokens: Float[Tensor, "row token dim"]) -> Float[Tensor, "row token dim"]:
         """Project, then mix."""
@@ -134,7 +138,7 @@ class PatchEmbed(nn.Module):
         out: Tensor = rearrange(
             self.proj(frames),
             "(batch frame) dim down across -> batch frame down across dim",
-            batch=len(clip),
+            batch=clip.shape[0],
         )
         return out
 

@@ -11,7 +11,7 @@ token; the class token takes the mean of what its copies gathered.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 from einops import rearrange
@@ -23,6 +23,8 @@ from torch.utils.checkpoint import checkpoint
 from rostfine.models.divided import NORM_EPS, Attended, Block, Chosen, Tokens, VitSize
 from rostfine.models.layers import Head, PatchEmbed
 from rostfine.models.outputs import Maps, ModelOutput
+
+T = TypeVar("T")
 
 INIT_STD: Final = 0.02
 
@@ -108,7 +110,8 @@ class Encoder(nn.Module):
         before = [layer.scores for layer in attended if layer.scores is not None]
         last = self.blocks[-1]
         assert isinstance(last, Block)
-        chosen = last.forward_chosen(tokens, choose and (lambda scores: choose([*before, scores])))
+        choose_last = None if choose is None else lambda scores: choose([*before, scores])
+        chosen = self._spared(last.forward_chosen)(tokens, choose_last)
         return Chosen(self.norm(chosen.cls), self.norm(chosen.tokens), chosen.selected)
 
     def embed(self, clip: Float[Tensor, "batch 3 frame row col"]) -> Tokens:
@@ -118,7 +121,7 @@ class Encoder(nn.Module):
         position = resize_positions(self.pos_embed, down, across, mode="nearest")[0]
         time = resize_times(self.time_embed, frames, mode="nearest")[0]
         patches = rearrange(grid, "batch frame down across dim -> batch (down across) frame dim")
-        cls = (self.cls_token[0, 0] + position[0]).expand(len(clip), -1)
+        cls = (self.cls_token[0, 0] + position[0]).expand(clip.shape[0], -1)
         return Tokens(cls, patches + position[1:, None] + time)
 
     def _through(
@@ -127,12 +130,16 @@ class Encoder(nn.Module):
         """Pass the first `depth` blocks; the last `scored_layers` of them are scored."""
         attended = []
         for number, block in enumerate(self.blocks[:depth]):
-            step = partial(block, scored=number >= depth - scored_layers, maps=maps)
-            if self.checkpoint_activations and torch.is_grad_enabled():
-                step = partial(checkpoint, step, use_reentrant=False)
-            tokens, looks = step(tokens)
+            scored = number >= depth - scored_layers
+            tokens, looks = self._spared(block)(tokens, scored=scored, maps=maps)
             attended.append(looks)
         return tokens, attended
+
+    def _spared(self, step: Callable[..., T]) -> Callable[..., T]:
+        """Let a step keep nothing for the way back if activations are checkpointed."""
+        if self.checkpoint_activations and torch.is_grad_enabled():
+            return partial(checkpoint, step, use_reentrant=False)
+        return step
 
     def _initialise(self) -> None:
         for module in self.modules():

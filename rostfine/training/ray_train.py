@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from rostfine.errors import ClusterError, RostfineError, TrainingError
+from rostfine.memory import keep_freed_memory
 from rostfine.parsing import parse, plain
 from rostfine.progress import Advance, silent
 from rostfine.training.board import Board
@@ -135,6 +136,7 @@ def _work(config: dict[str, Any]) -> None:
     board = config["board"]
     settings = parse(ModelSettings, config["settings"])
     torch.set_num_threads(config["threads"])
+    keep_freed_memory()
     # As in a stage, relative paths start at the workspace.
     os.chdir(config["workspace"])
     try:

@@ -18,6 +18,7 @@ PLUMBING = {
         "__init__",
         "errors",
         "files",
+        "memory",
         "params",
         "parsing",
         "progress",
