@@ -9,6 +9,7 @@ are medians, and ratios to eager torch: on a machine with other work, those of C
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from rostfine.evaluation.predict import predict
 from rostfine.export import ExportReport, export_model
 from rostfine.export.exported import compile_graph
 from rostfine.export.settings import GRAPH, read_report
+from rostfine.memory import keep_freed_memory
 from rostfine.models import build_experiment
 from rostfine.models.divided import Block
 from rostfine.models.inference import fold_time
@@ -120,14 +122,17 @@ def _in_process(case: str, args: argparse.Namespace) -> dict[str, float]:
     options = {"case": case, "model": args.model, "work": args.work}
     options |= {"threads": args.threads, "runs": args.runs}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    # Threads that wait must not count as work.
+    here = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
     done = subprocess.run(
-        [sys.executable, __file__, *words], check=True, capture_output=True, text=True
+        [sys.executable, __file__, *words], env=here, check=True, capture_output=True, text=True
     )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def _measure(args: argparse.Namespace) -> dict[str, float]:
     torch.set_num_threads(args.threads)
+    keep_freed_memory()
     run = _sgemm() if args.case == "sgemm" else _prediction(args)
     run()
     wall, cpu = [], []

@@ -60,7 +60,7 @@ def selection_map(output: ModelOutput) -> Float[Tensor, "batch frame patch"]:
     """Return what the published code draws for a rollout: one attention map, heads summed.
 
     For RoSTFine the class token's row of the last FGS block at the selected patches, zero at all
-    others; for TimeSformer that of the last attention in space.
+    others; for TimeSformer, and RoSTFine without v_s, that of the last attention in space.
     """
     maps = _maps_of(output)
     if maps.fgs is None or output.selected is None:

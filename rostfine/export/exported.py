@@ -19,7 +19,7 @@ from rostfine.export.settings import GRAPH, read_report
 from rostfine.export.toolkit import import_openvino
 from rostfine.params import InputParams
 
-WITHOUT_VNNI = ("DEFAULT", "AVX2")
+WITHOUT_VNNI = ("NO AVX", "AVX2")
 """CPUs by the names that torch gives them. A few AVX2 ones have VNNI, and lose nothing."""
 
 

@@ -113,14 +113,16 @@ class DropPath(nn.Module):
         if not self.training or self.rate == 0:
             return None
         kept = 1 - self.rate
-        return like.new_empty(rows).bernoulli_(kept) / kept
+        # In float32 also where products are in bfloat16, which would round 1 / kept.
+        return like.new_empty(rows, dtype=torch.float32).bernoulli_(kept) / kept
 
 
 def scaled(residual: Tensor, scale: Tensor | None) -> Tensor:
     """Multiply `residual` by factors that stand for its first axes."""
     if scale is None:
         return residual
-    return residual * scale.reshape(*scale.shape, *[1] * (residual.ndim - scale.ndim))
+    factors = scale.reshape(*scale.shape, *[1] * (residual.ndim - scale.ndim))
+    return (residual * factors).to(residual.dtype)
 
 
 class PatchEmbed(nn.Module):

@@ -145,7 +145,7 @@ def take_scrambled(
     count, frames = patches.shape[1:3]
     first_of_frame = torch.arange(frames, device=selected.device)[:, None] * count
     taken = (first_of_frame + selected).flatten(1)
-    tokens = patches.flatten(1, 2).take_along_dim(taken[..., None], dim=1)
+    tokens = patches.flatten(1, 2).gather(1, taken[..., None].expand(-1, -1, patches.shape[3]))
     return tokens.view(*selected.shape, -1)
 
 

@@ -24,11 +24,6 @@ class LoadReport:
     layout: str
 
     @property
-    def summary(self) -> str:
-        """How many weights became what, in one line."""
-        return ", ".join(f"{len(names)} {what}" for what, names in self._fates().items())
-
-    @property
     def text(self) -> str:
         """The layout, and which weights became what: a line for each fate that befell any."""
         lines = [

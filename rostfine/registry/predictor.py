@@ -35,8 +35,12 @@ REFERENCE: Final = re.compile(r"(?:models:/)?(?P<name>[^@/']+)(?:@(?P<alias>.+)|
 class Predictor:
     """A trained model, with the settings that lead from a video to what it sees."""
 
-    def __init__(self, model: nn.Module, settings: ModelSettings) -> None:
+    def __init__(
+        self, model: nn.Module, settings: ModelSettings, *, compiled: bool = False
+    ) -> None:
         self.model, self.settings = fold_time(model), settings
+        if compiled:
+            self.model.compile()
 
     def predict_clips(
         self,
@@ -61,8 +65,11 @@ class Predictor:
         wanted_input = self.settings.experiment.input
         if wanted_input.speed is None:
             return predict(self.model, batch, wanted_input)
-        if speeds is None or not np.isfinite(speeds).all():
-            raise ClipError(f"this model also takes the {wanted_input.speed} of each clip")
+        if speeds is None or not (np.isfinite(speeds) & (speeds >= 0)).all():
+            raise ClipError(
+                f"this model also takes the {wanted_input.speed} of each clip: a number from 0 on "
+                "(--speed; of a video --um-per-px)"
+            )
         given = torch.from_numpy(speeds.astype(np.float32))
         return predict(self.model, batch, wanted_input, speeds=given)
 
@@ -105,17 +112,20 @@ class Predictor:
         return self.predict_clip(cut.frames, speed * um_per_px if in_um else speed)
 
 
-def load(reference: str = CHAMPION, workspace: Path | None = None) -> Predictor:
+def load(
+    reference: str = CHAMPION, workspace: Path | None = None, *, compiled: bool = False
+) -> Predictor:
     """Load a registered model: `models:/name@alias`, `models:/name/version`, or a folder.
 
     The registry is that of MLFLOW_TRACKING_URI, else that of the workspace around `workspace` or
     the current folder. A folder is one with weights.safetensors and settings.json, and needs no
-    registry.
+    registry. `compiled` lets torch compile the model at its first prediction, which takes minutes
+    at the paper's size and is kept in torch's own cache: for many predictions by one process.
 
     Raises RegistryError that lists what there is if there is no such model, alias or version.
     """
     if (Path(reference) / SETTINGS).is_file():
-        return load_folder(Path(reference))
+        return load_folder(Path(reference), compiled=compiled)
     parts = REFERENCE.fullmatch(reference)
     if not parts:
         raise RegistryError(
@@ -128,12 +138,13 @@ def load(reference: str = CHAMPION, workspace: Path | None = None) -> Predictor:
         client = open_client(store)
         version = _find_version(client, reference, parts)
         place = client.get_model_version_download_uri(version.name, version.version)
-        return load_folder(_model_folder(_fetch(store, place, Path(scratch))))
+        folder = _model_folder(_fetch(store, place, Path(scratch)))
+        return load_folder(folder, compiled=compiled)
 
 
-def load_folder(folder: Path) -> Predictor:
+def load_folder(folder: Path, *, compiled: bool = False) -> Predictor:
     """Load a saved model from a folder with weights.safetensors and settings.json."""
-    return Predictor(*load_model(folder))
+    return Predictor(*load_model(folder), compiled=compiled)
 
 
 def _find_version(client: Any, reference: str, parts: re.Match[str]) -> Any:

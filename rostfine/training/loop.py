@@ -147,7 +147,7 @@ class _Run:
         if experiment.fit.augment:
             clips = augment(clips, self.generator)
         labels = batch.labels
-        if self.variant.shifted_labels:
+        if self.variant.shifted_labels and experiment.model.name == "rostfine":
             labels = labels + PUBLISHED_LABEL_SHIFT
         bf16 = experiment.fit.precision == "bf16"
         with torch.autocast(clips.device.type, dtype=torch.bfloat16, enabled=bf16):

@@ -38,7 +38,9 @@ def code_deps(stage: str, root: Path = ROOT) -> list[str]:
             continue
         seen.add(path)
         seen |= {p for p in path.parent.glob("*.j2")}
-        todo += [p for name in _imports(path) for p in _files_of(name, root)]
+        # What carries values is no reason to run again, nor is what it imports.
+        if str(path.relative_to(root)) not in PLUMBING:
+            todo += [p for name in _imports(path) for p in _files_of(name, root)]
     found = {str(path.relative_to(root)) for path in seen}
     return sorted(found - PLUMBING - {"stages/__init__.py"})
 

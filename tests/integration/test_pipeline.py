@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+
+from rostfine.clips.store import read_clip
+from rostfine.export import load_exported
 
 pytestmark = pytest.mark.slow
 
@@ -89,6 +93,26 @@ def test_the_registered_model_answers_from_the_command_line_and_from_python(stud
     )
     again = json.loads(study.run("python", "-c", code).splitlines()[-1])
     assert again == pytest.approx(answer, abs=1e-6)
+
+
+def test_the_registered_model_is_exported_and_predicts_what_it_did(study):
+    said = study.run("rostfine", "export", "models:/rostfine@champion", "exported")
+    assert "exported: fp32, at most" in said
+    clip = sorted((study.folder / "data" / "clips").glob("*.npz"))[0]
+    wanted = json.loads(study.run("rostfine", "predict", str(clip), "--json").splitlines()[-1])
+    frames = torch.from_numpy(read_clip(clip).frames)[None]
+    found = load_exported(study.folder / "exported")(frames)[0]
+    assert found.tolist() == pytest.approx(list(wanted.values()), abs=1e-4)
+
+
+def test_the_pictures_of_explain_are_of_models_that_never_saw_the_clip(study):
+    told = json.loads((study.folder / "reports/figures/explain/explain.json").read_text())
+    folds = table(study, "data/folds.parquet").set_index("sample_id")["fold"]
+    assert len(told) == 2
+    for one in told:
+        assert one["trained_on"] == f"all data but fold {folds[one['sample_id']]}"
+        assert (study.folder / one["path"]).read_bytes().startswith(b"\x89PNG")
+        assert one["sample_id"] in (study.folder / "reports" / "index.html").read_text()
 
 
 def test_a_video_and_its_tag_give_the_prediction_of_its_clip(study):

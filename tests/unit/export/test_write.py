@@ -10,7 +10,8 @@ from rostfine.export import export_model, load_exported, write
 from rostfine.export.settings import GRAPH, WEIGHTS, read_report
 from rostfine.files import sha256_of
 from rostfine.models import build_model
-from rostfine.params import TimeSformerParams
+from rostfine.params import RoSTFineParams, TimeSformerParams
+from rostfine.variants import PUBLISHED
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("fp32", 1e-5), ("int8", 0.01)])
@@ -78,3 +79,24 @@ def test_a_model_that_selects_nothing_and_takes_speeds_is_exported(tmp_path, inp
     assert np.abs(found[0] - found[1]).max() > 0.01
     with pytest.raises(InputError, match="also takes the speed_um_s"):
         loaded(clips)
+
+
+def test_the_published_variant_is_exported_too(tmp_path, input):
+    params = RoSTFineParams(
+        "rostfine",
+        "tiny",
+        0.0,
+        None,
+        attention_layers=None,
+        top_k=3,
+        branch_depth=1,
+        branch_heads=4,
+        use_feat=("g", "s", "t"),
+        aggregation="concat",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_model(params, input, PUBLISHED).eval()
+    report = export_model(model, input, tmp_path / "published", calibration=None)
+    assert report.largest_difference < 1e-4
+    assert report.same_patches == 1

@@ -1,5 +1,6 @@
 """Looking models up in a real MLflow store, and using them."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -9,16 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rostfine.clips.cut import cut_video
 from rostfine.clips.store import Clip, write_clip
 from rostfine.errors import ClipError, RegistryError
+from rostfine.models import build_experiment
 from rostfine.params import load_params
 from rostfine.registry import RegisteredVersion, Registration, load, register
 from rostfine.registry.predictor import load_folder
 from rostfine.registry.store import find_store
 from rostfine.simulate.study import StudySettings, simulate_study
 from rostfine.tracking.tags import read_tags
+from rostfine.training.checkpoint import load_model, save_model
 
 # MLflow and its migrations warn of their own affairs.
 pytestmark = [
@@ -166,6 +170,7 @@ def test_mlflow_alone_loads_it_in_another_process(
 LEAN = """
 import sys
 from pathlib import Path
+from rostfine.models import build_experiment
 from rostfine.params import load_params
 from rostfine.registry import load
 assert "mlflow" not in sys.modules
@@ -180,3 +185,21 @@ def test_importing_the_room_imports_no_mlflow_and_loading_no_other_engine(
     command = [sys.executable, "-c", LEAN, registered[0]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+def test_a_model_that_takes_speeds_asks_for_them_and_uses_them(tmp_path, clips, saved):
+    settings = load_model(saved(1))[1]
+    asking = dataclasses.replace(settings.experiment.input, speed="speed_px_s")
+    experiment = dataclasses.replace(settings.experiment, input=asking)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_experiment(experiment)
+    save_model(tmp_path, model, dataclasses.replace(settings, experiment=experiment))
+    predictor = load_folder(tmp_path)
+    for speed in (None, -2.0, float("nan")):
+        with pytest.raises(ClipError, match="also takes the speed_px_s of each clip: a number"):
+            predictor.predict_clip(clips[0], speed)
+    slow, fast = predictor.predict_clip(clips[0], 1.0), predictor.predict_clip(clips[0], 400.0)
+    assert max(abs(slow[grade] - fast[grade]) for grade in slow) > 1e-3
+    both = predictor.predict_clips(clips[:2], np.array([1.0, 400.0]))
+    assert both[0].tolist() == pytest.approx(list(slow.values()), abs=1e-5)
