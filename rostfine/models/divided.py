@@ -79,17 +79,9 @@ class Block(nn.Module):
         self, tokens: Tokens, *, scored: bool = False, maps: bool = False
     ) -> tuple[Tokens, Attended]:
         """Return the new tokens and, where `scored`, the class token's attention in space."""
-        cls, patches = tokens
-        patches, time = self._in_time(patches, maps)
-        framed = self._frame_by_frame(Tokens(cls, patches))
-        heads = self.attn.heads_of(framed)
-        mixed = self._mix_in_space(heads, tokens)
-        scores = by_frame(attention_of_first(heads), patches) if scored else None
-        space = by_frame(map_of(heads), patches) if maps else None
-        cls = cls + mixed[:, :, 0].mean(dim=1)
-        patches = patches + mixed[:, :, 1:].transpose(1, 2)
-        cls, patches = self._transform(cls, patches)
-        return Tokens(cls, patches), Attended(scores, time, space)
+        patches, time = self._in_time(tokens.patches, maps)
+        tokens, scores, space = self._in_space(Tokens(tokens.cls, patches), scored, maps)
+        return Tokens(*self._transform(*tokens)), Attended(scores, time, space)
 
     def forward_chosen(self, tokens: Tokens, choose: Choose | None) -> Chosen:
         """Return what `forward` would, of the class token and of chosen patches alone.
@@ -141,6 +133,18 @@ class Block(nn.Module):
         if kept is None:
             return F.linear(gathered, weight, bias + fc.bias)
         return scaled(F.linear(gathered, weight, bias), kept) + fc.bias
+
+    def _in_space(
+        self, tokens: Tokens, scored: bool, maps: bool
+    ) -> tuple[Tokens, Tensor | None, Tensor | None]:
+        # In a function of its own, so that all but its results is freed before the MLP.
+        cls, patches = tokens
+        heads = self.attn.heads_of(self._frame_by_frame(tokens))
+        scores = by_frame(attention_of_first(heads), patches) if scored else None
+        space = by_frame(map_of(heads), patches) if maps else None
+        mixed = self._mix_in_space(heads, tokens)
+        cls = cls + mixed[:, :, 0].mean(dim=1)
+        return Tokens(cls, patches + mixed[:, :, 1:].transpose(1, 2)), scores, space
 
     def _frame_by_frame(self, tokens: Tokens) -> Float[Tensor, "row token dim"]:
         """Normalise the patches of each frame, behind a copy of the class token."""

@@ -94,7 +94,10 @@ class Mlp(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
         """Transform each token by itself."""
-        out: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
+        hidden = self.fc1(tokens)
+        # The largest tensor of all: it is not kept twice where no gradient wants it.
+        gelu = F.gelu if torch.is_grad_enabled() else torch.ops.aten.gelu_
+        out: Tensor = self.fc2(gelu(hidden))
         return out
 
 

@@ -122,7 +122,8 @@ class Encoder(nn.Module):
         time = resize_times(self.time_embed, frames, mode="nearest")[0]
         patches = rearrange(grid, "batch frame down across dim -> batch (down across) frame dim")
         cls = (self.cls_token[0, 0] + position[0]).expand(clip.shape[0], -1)
-        return Tokens(cls, patches + position[1:, None] + time)
+        # Laid out as it is named: sums keep the layout, and every norm would copy another one.
+        return Tokens(cls, (patches + position[1:, None] + time).contiguous())
 
     def _through(
         self, tokens: Tokens, depth: int, scored_layers: int, maps: bool
