@@ -127,13 +127,14 @@ class _Run:
 
     def _step(self, rows: Tensor, epoch: int) -> LossTerms:
         batch = self.samples.take(rows)
+        # First, so that the forward pass may have the memory of old gradients.
+        self.optimizer.zero_grad(set_to_none=True)
         terms = self._objective(batch)
         if not torch.isfinite(terms.total):
             raise TrainingError(
                 f"epoch {epoch}: the loss is {terms.total.item()} for clips {rows.tolist()}; "
                 "a smaller lr or a clip_norm may help"
             )
-        self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(terms.total)
         if self.experiment.fit.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.experiment.fit.clip_norm)
