@@ -2,8 +2,6 @@
 
 Starting a trainer costs 20 s and more, so an experiment has one: its workers take the next fit when
 theirs is done. Every machine of a cluster must see the workspace under the same path.
-
-Ray is imported by the functions that need it: that takes seconds, and Ray reads `ENVIRONMENT` then.
 """
 
 import logging
@@ -18,6 +16,7 @@ from typing import Any
 
 import torch
 
+from rostfine.cluster import running_ray
 from rostfine.errors import ClusterError, RostfineError, TrainingError
 from rostfine.memory import keep_freed_memory
 from rostfine.parsing import parse, plain
@@ -30,18 +29,13 @@ from rostfine.training.loop import Epoch
 
 POLL_S = 0.5
 ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process more to start, for clouds only
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # how soon a finished fit is noticed
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # the default of 60 fails on a busy machine
 }
-"""What Ray reads when it is imported and started; a setting of the user's own wins."""
-GUARDED = {"RAY_AUTH_MODE": "token"}
-"""Who joins a Ray that was started here must know the token that Ray keeps in the home folder."""
-OBJECT_STORE_BYTES = 200 * 2**20  # clips are read by each worker itself; nothing large is passed
+"""What Ray Train reads when it is imported; a setting of the user's own wins."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,10 @@ def train_fits(
     Raises TrainingError with a line for each that failed, once all are done.
     """
     workspace = workspace.resolve()
-    with _ray() as ray, TemporaryDirectory(dir=workspace, prefix=".ray-") as storage:
+    with (
+        running_ray(ENVIRONMENT) as ray,
+        TemporaryDirectory(dir=workspace, prefix=".ray-") as storage,
+    ):
         board = ray.remote(num_cpus=0)(Board).remote(len(todo))
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         placement = place(len(todo), nodes, max_at_once)
@@ -81,6 +78,7 @@ def train_fits(
             "run_folder": str(run_folder.resolve()),
             "threads": placement.cpus_per_worker,
         }
+        logging.getLogger("ray.train").setLevel(logging.ERROR)
         with _watched(ray, board, advance):
             _run(config, placement, storage)
         failures = ray.get(board.failures.remote())
@@ -186,27 +184,3 @@ def _watched(ray: Any, board: Any, advance: Advance) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-@contextmanager
-def _ray() -> Iterator[Any]:
-    """Join the cluster of RAY_ADDRESS, or start Ray on this machine; yields the module."""
-    here = {
-        "address": "local",  # never some other cluster that happens to run on this machine
-        "include_dashboard": False,
-        "object_store_memory": OBJECT_STORE_BYTES,
-    }
-    joins = "RAY_ADDRESS" in os.environ
-    for name, value in {**ENVIRONMENT, **({} if joins else GUARDED)}.items():
-        os.environ.setdefault(name, value)
-    import ray
-
-    try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **({} if joins else here))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ClusterError(f"Ray did not start: {' '.join(str(error).split())}") from error
-    logging.getLogger("ray.train").setLevel(logging.ERROR)
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
