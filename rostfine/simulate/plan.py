@@ -13,7 +13,7 @@ from rostfine.simulate.motion import Box, Clockwork, Path, swim
 from rostfine.simulate.render import draw_look
 from rostfine.simulate.scene import Swimmer
 from rostfine.simulate.sperm import Traits, draw_traits
-from rostfine.simulate.write import CODECS
+from rostfine.video.write import CODECS
 
 PATIENT_SHARE: Final = 0.3
 """Share of the variance of the latent quality that lies between patients."""
@@ -43,7 +43,7 @@ class StudySettings:
     height_px: int = 976
     frame_rate_hz: float = 15.0
     um_per_px: float = 0.19
-    codecs: tuple[str, ...] = ("mjpeg",)  # keys of simulate.write.CODECS, in turn
+    codecs: tuple[str, ...] = ("mjpeg",)  # keys of video.write.CODECS, in turn
     experts: int = 20
     seed: int = 1
 

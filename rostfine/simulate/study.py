@@ -19,7 +19,7 @@ from rostfine.simulate.field import draw_field
 from rostfine.simulate.plan import StudySettings, VideoPlan, plan_video, random_stream
 from rostfine.simulate.scene import draw_frames
 from rostfine.simulate.sperm import quality
-from rostfine.simulate.write import CODECS, write_video
+from rostfine.video.write import CODECS, write_video
 
 __all__ = ["StudySettings", "render_video", "simulate_study"]
 

@@ -45,6 +45,26 @@ def cut_square(
     return square
 
 
+def inside_square(
+    shape: tuple[int, ...], x_px: float, y_px: float, *, size_px: int
+) -> tuple[int, int, int, int]:
+    """Return which part of a square around (`x_px`, `y_px`) lies inside of a picture of `shape`.
+
+    First column and row, and those after the last; the rest of the square is reflection.
+    """
+    columns, rows = (
+        _inside(middle_px - (size_px - 1) / 2, size_px, length)
+        for middle_px, length in ((x_px, shape[1]), (y_px, shape[0]))
+    )
+    return columns[0], rows[0], columns[1], rows[1]
+
+
+def _inside(first_px: float, size_px: int, length: int) -> tuple[int, int]:
+    # Half a pixel beyond the middle of the outermost one is still the picture.
+    first, end = math.ceil(-0.5 - first_px), math.floor(length - 0.5 - first_px) + 1
+    return min(max(first, 0), size_px), min(max(end, 0), size_px)
+
+
 def _surroundings(
     picture: Shaped[np.ndarray, "row col *chan"], x_px: float, y_px: float, *, reach_px: float
 ) -> tuple[Shaped[np.ndarray, "near_row near_col *chan"], float, float]:

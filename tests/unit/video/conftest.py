@@ -5,13 +5,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange
 
 Encode = Callable[..., Path]
 
 
 @pytest.fixture
 def encode(tmp_path: Path) -> Encode:
-    """Write RGB or grey frames as a video of any codec; `pts` are in milliseconds."""
+    """Write RGB or grey frames as a video of any codec; `pts` are in milliseconds.
+
+    Grey becomes luma as it is, in full range; words of 16 bits must be laid out as `pixels` says.
+    """
 
     def write(
         name: str,
@@ -21,19 +25,24 @@ def encode(tmp_path: Path) -> Encode:
         *,
         rate: int = 15,
         pts: Sequence[int] | None = None,
+        options: dict[str, str] | None = None,
     ) -> Path:
         path = tmp_path / name
         with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=rate)
+            stream = container.add_stream(codec, rate=rate, options=options or {})
             stream.height, stream.width = frames[0].shape[:2]
             stream.pix_fmt = pixels
             stream.codec_context.qmin = stream.codec_context.qmax = 2
+            is_full = pixels.startswith("yuvj") or frames[0].ndim == 2
+            if is_full:
+                stream.codec_context.color_range = ColorRange.JPEG
             if pts is not None:
                 stream.codec_context.time_base = Fraction(1, 1000)
             for index, frame in enumerate(frames):
-                layout = "gray" if frame.ndim == 2 else "rgb24"
+                eight = "gray" if frame.ndim == 2 else "rgb24"
+                layout = eight if frame.dtype == np.uint8 else pixels
                 picture = av.VideoFrame.from_ndarray(frame, format=layout)
-                scale = "JPEG" if pixels.startswith("yuvj") else None
+                scale = ColorRange.JPEG if is_full else None
                 picture = picture.reformat(format=pixels, dst_color_range=scale, threads=1)
                 if pts is not None:
                     picture.pts, picture.time_base = pts[index], Fraction(1, 1000)

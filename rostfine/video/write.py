@@ -1,4 +1,4 @@
-"""Encode grey frames as a video file."""
+"""Encode grey or colour frames as a video file."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,15 +8,17 @@ from typing import Any, Final
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Colorspace
 from jaxtyping import UInt8
+
+from rostfine.video.planes import CONVERTS_ON
 
 NEUTRAL_CHROMA: Final = 128
 
 
 @dataclass(frozen=True)
 class Codec:
-    """How one kind of file is made; luma is written as it is, and chroma says grey."""
+    """How one kind of file is made; luma is written as it is, and the chroma of grey says grey."""
 
     encoder: str
     suffix: str
@@ -44,21 +46,37 @@ CODECS: Final[Mapping[str, Codec]] = {
 
 def write_video(
     path: Path,
-    frames: Iterable[UInt8[np.ndarray, "row col"]],
+    frames: Iterable[UInt8[np.ndarray, "row col *chan"]],
     *,
     codec: Codec,
     frame_rate_hz: float,
 ) -> None:
-    """Encode `frames`, all of one size, on one thread: the same frames give the same bytes."""
+    """Encode `frames`, all of one size, on one thread: the same frames give the same bytes.
+
+    Colour is RGB (ITU-R BT.601). Where the codec needs even sides, an odd one gets its last line
+    twice.
+    """
     rate = Fraction(frame_rate_hz).limit_denominator(1001)
     with av.open(str(path), "w") as container:
         stream: Any = None
-        for luma in frames:
+        for frame in frames:
+            evened = _evened(frame) if codec.even_sides else frame
             if stream is None:
-                stream = _add_stream(container, codec, rate, luma.shape)
-            container.mux(stream.encode(_picture(luma, codec)))
+                stream = _add_stream(container, codec, rate, evened.shape[:2])
+            draw = _picture if evened.ndim == 2 else _coloured
+            container.mux(stream.encode(draw(evened, codec)))
         if stream is not None:
             container.mux(stream.encode(None))
+
+
+def _evened(
+    frame: UInt8[np.ndarray, "row col *chan"],
+) -> UInt8[np.ndarray, "even_row even_col *chan"]:
+    rows, cols = frame.shape[:2]
+    if rows % 2 == cols % 2 == 0:
+        return frame
+    more = [(0, rows % 2), (0, cols % 2), (0, 0)]
+    return np.pad(frame, more[: frame.ndim], mode="edge")
 
 
 def _add_stream(container: Any, codec: Codec, rate: Fraction, size: tuple[int, ...]) -> Any:
@@ -84,3 +102,12 @@ def _picture(luma: UInt8[np.ndarray, "row col"], codec: Codec) -> Any:
         lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
         lines[:, : plane.width] = NEUTRAL_CHROMA if values is None else values
     return picture
+
+
+def _coloured(rgb: UInt8[np.ndarray, "row col 3"], codec: Codec) -> Any:
+    return av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
+        format=codec.pixel_format,
+        dst_colorspace=Colorspace.ITU601,
+        dst_color_range=ColorRange.JPEG if codec.full_range else ColorRange.MPEG,
+        threads=CONVERTS_ON,
+    )

@@ -2,7 +2,8 @@ import av
 import numpy as np
 import pytest
 
-from rostfine.simulate.write import CODECS, write_video
+from rostfine.video.reader import open_video
+from rostfine.video.write import CODECS, write_video
 
 
 def moving_square(count, width_px, height_px):
@@ -59,3 +60,28 @@ def test_the_same_frames_give_the_same_bytes(tmp_path, name):
     for path in paths:
         write_video(path, moving_square(5, 160, 120), codec=CODECS[name], frame_rate_hz=15.0)
     assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_colours_come_back(tmp_path, name):
+    row, col = np.indices((120, 160))
+    rgb = np.stack([60 + col, 220 - col, 40 + row], axis=2).astype(np.uint8)
+    path = tmp_path / f"video{CODECS[name].suffix}"
+    write_video(path, [rgb] * 3, codec=CODECS[name], frame_rate_hz=15.0)
+    with open_video(path) as video:
+        found = [frame.cut_rgb(79.0, 59.0, size_px=101) for frame in video.frames()]
+    assert len(found) == 3
+    off = np.abs(np.array(found).astype(int) - rgb[9:110, 29:130])
+    assert off.max() <= 8
+    assert off.mean() <= 2.5
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_where_sides_must_be_even_an_odd_one_gets_its_last_line_twice(tmp_path, channels):
+    frame = np.full((121, 161, *channels), 100, np.uint8)
+    frame[-1], frame[:, -1] = 160, 40
+    write_video(tmp_path / "v.mp4", [frame], codec=CODECS["h264"], frame_rate_hz=15.0)
+    luma = decoded(tmp_path / "v.mp4")[1][0].astype(int)
+    assert luma.shape == (122, 162)
+    assert np.abs(luma[120:, 20:140] - 160).max() <= 6
+    assert np.abs(luma[20:100, 160:] - 40).max() <= 6

@@ -1,0 +1,31 @@
+"""Deep greys and colours as eight bits, by one shift for a whole video."""
+
+from typing import Final
+
+import numpy as np
+from jaxtyping import UInt8, UInt16
+
+CAMERA_BITS: Final = (8, 10, 12, 14, 16)
+"""What cameras measure with, and then write in words of 16 bits."""
+
+
+class Depth:
+    """How many bits of a word are in use; the upper eight of them are kept.
+
+    Where a format does not tell, the first frame that is not black does: it takes the smallest of
+    `CAMERA_BITS` that hold its brightest value. This holds for the whole video, so that brightness
+    means the same in every frame; what is brighter later becomes white.
+    """
+
+    def __init__(self, bits: int | None = None) -> None:
+        self._bits = bits
+
+    def to_eight_bits(self, values: UInt16[np.ndarray, "*axes"]) -> UInt8[np.ndarray, "*axes"]:
+        """Shift one frame, or one plane of it."""
+        if self._bits is None and (brightest := int(values.max())):
+            self._bits = next(bits for bits in CAMERA_BITS if brightest < 1 << bits)
+        bits = self._bits or CAMERA_BITS[0]
+        eight = np.empty(values.shape, np.uint8)
+        held = np.minimum(values, (1 << bits) - 1) if bits < 16 else values
+        np.right_shift(held, bits - 8, out=eight, casting="unsafe")
+        return eight
