@@ -3,11 +3,15 @@
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
-from typing import Any
+from typing import Any, Final
+
+SETTLED_S: Final = 2.0
+"""A file changed more lately than this may change again within one tick of its time stamp."""
 
 
 @contextmanager
@@ -26,6 +30,12 @@ def written_whole(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+def drop_half_written(path: Path) -> None:
+    """Remove what killed processes left beside `path` when they wrote it."""
+    for beside in path.parent.glob(f".{path.stem}-????????{path.suffix}"):
+        beside.unlink(missing_ok=True)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON with sorted keys, whole or not at all."""
     with written_whole(path) as beside:
@@ -41,3 +51,35 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class HashMemo:
+    """SHA-256 of files, computed anew only for those whose size, time of change or inode differ.
+
+    It is kept at `path`; one that is damaged is as good as none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            held = read_json(path)
+            self._known = {str(name): list(said) for name, said in held.items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            self._known = {}
+        self._seen: dict[str, list[Any]] = {}
+
+    def sha256_of(self, path: Path) -> str:
+        """Return the SHA-256 of a file's bytes, in hexadecimal."""
+        stat = path.stat()
+        mark = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        name = str(path)
+        known = self._known.get(name)
+        digest = str(known[3]) if known and known[:3] == mark else sha256_of(path)
+        if time.time() - stat.st_mtime > SETTLED_S:
+            self._seen[name] = [*mark, digest]
+        return digest
+
+    def save(self) -> None:
+        """Keep what was asked for since this memo was opened."""
+        if self._seen != self._known:
+            write_json(self.path, self._seen)

@@ -27,6 +27,8 @@ class TrackingParams:
     renew: float  # share of the newest frame in the template of recent looks
     min_score: float  # a match below this counts as not seen
     lost_after: Count  # so many frames unseen in a row, and the sperm is lost
+    follow_s: float  # how long, for its motility; as far as its clip at least
+    videos_at_once: Count | None  # null: as many as there are CPUs
     on_bad_input: Literal[
         "stop", "skip"
     ]  # what an unreadable video or a tag outside its frame does
@@ -38,6 +40,13 @@ class ClipParams:
 
     frames: Count
     size_px: Count
+
+
+@dataclass(frozen=True)
+class MotilityParams:
+    """How the motility of a followed sperm is measured."""
+
+    smoothing_s: float  # width of the window that makes the average path
 
 
 @dataclass(frozen=True)
@@ -185,6 +194,7 @@ class Params:
 
     tracking: TrackingParams
     clips: ClipParams
+    motility: MotilityParams
     labels: LabelParams
     folds: FoldParams
     experiments: Mapping[str, ExperimentParams]

@@ -91,8 +91,41 @@ TRACKS = Table(
         "x_px": "number",
         "y_px": "number",
         "score": "number",
+        "status": "text",
     },
     key=("sample_id", "frame"),
+    optional=frozenset({"time_s"}),
+)
+_MEASURES = (
+    "vcl_px_s",
+    "vsl_px_s",
+    "vap_px_s",
+    "progress_px_s",
+    "vcl_um_s",
+    "vsl_um_s",
+    "vap_um_s",
+    "progress_um_s",
+    "lin",
+    "str",
+    "wob",
+    "alh_px",
+    "alh_max_px",
+    "alh_um",
+    "alh_max_um",
+    "bcf_hz",
+    "mad_deg",
+)
+MOTILITY = Table(
+    {
+        "sample_id": "text",
+        "frames": "integer",
+        "duration_s": "number",
+        **dict.fromkeys(_MEASURES, "number"),
+        "stands": "integer",
+        "who_class": "text",
+    },
+    key=("sample_id",),
+    optional=frozenset({"duration_s", *_MEASURES, "who_class"}),
 )
 LABELS = Table(
     {
@@ -129,7 +162,9 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     for name, kind in table.columns.items():
         if name in frame:
             converted = _CONVERT[kind](frame[name])
-            bad = converted.isna() & ~_may_be_empty(frame[name], name in table.optional)
+            bad = converted.isna()
+            if bad.any():
+                bad &= ~_may_be_empty(frame[name], name in table.optional)
             faults += [
                 _cell_fault(path, frame, int(row), name, kind) for row in np.flatnonzero(bad)
             ]
@@ -144,6 +179,19 @@ def write_table(path: Path, frame: pd.DataFrame, table: Table) -> None:
     """Write the columns of `table` as Parquet, whole or not at all."""
     with written_whole(path) as beside:
         frame[list(table.columns)].to_parquet(beside, index=False)
+
+
+def typed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Return a frame that was made here with the types that `read_table` gives its columns."""
+    return frame.astype({name: _DTYPES[kind] for name, kind in table.columns.items()})
+
+
+def no_rows(table: Table) -> pd.DataFrame:
+    """Return a frame with the columns of `table` and nothing in it."""
+    return typed(pd.DataFrame(columns=list(table.columns)), table)
+
+
+_DTYPES = {"text": "string", "integer": "int64", "number": "float64", "time": "datetime64[us, UTC]"}
 
 
 def _read(path: Path, table: Table) -> pd.DataFrame:

@@ -3,8 +3,10 @@
 import logging
 from pathlib import Path
 
+from rostfine.clips.cut import Cutting
+from rostfine.clips.kept import ClipFolder
 from rostfine.clips.sources import find_sources
-from rostfine.clips.update import ClipFolder, stop_at_faults, update_clips
+from rostfine.clips.update import stop_at_faults, update_clips
 from rostfine.params import load_params
 from rostfine.progress import progress
 from rostfine.tracking.tags import read_tags
@@ -24,8 +26,7 @@ def main() -> None:
             ClipFolder(folder=DATA, root=Path()),
             tags,
             sources,
-            tracking=params.tracking,
-            clips=params.clips,
+            Cutting(params.tracking, params.clips),
             advance=advance,
         )
     log.info("cut_clips: %s", update)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from rostfine.clips.store import read_clip
+from rostfine.clips.store import read_frames
 from rostfine.errors import InputError
 from rostfine.evaluation.tables import Truth, align, gather_truth
 from rostfine.explain.look import look_at
@@ -58,7 +58,7 @@ def _explain(
         model, experiment = _load(RUNS / name / fold.folder, fold)
         column = experiment.input.speed
         speed = None if column is None else float(by_id.loc[sample_id, column])
-        frames = read_clip(DATA / "clips" / f"{sample_id}.npz").frames
+        frames = read_frames(DATA / "clips" / f"{sample_id}.npz")
         look = look_at(frames, model, experiment, speed=speed)
         told: dict[str, Any] = {
             "experiment": name,

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from rostfine.clips.store import read_clip
+from rostfine.clips.store import read_frames
 from rostfine.errors import ClipError
 from rostfine.progress import Advance, silent
 
@@ -34,7 +34,7 @@ def load_bank(folder: Path, sample_ids: Sequence[str], *, advance: Advance = sil
     for row, sample_id in enumerate(sample_ids):
         path = folder / f"{sample_id}.npz"
         try:
-            clip = torch.from_numpy(read_clip(path).frames)
+            clip = torch.from_numpy(read_frames(path))
             if frames is None:
                 frames = clip.new_empty(len(sample_ids), *clip.shape)
             frames[row] = _alike(path, clip, frames)

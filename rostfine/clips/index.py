@@ -1,43 +1,60 @@
 """The tables beside the clips: one row per sample, and one per sample and frame."""
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from rostfine.clips.cut import Cut
+from rostfine.clips.record import Cut
 from rostfine.clips.sources import Source
 from rostfine.errors import TableError
-from rostfine.schemas import CLIPS, OK, TRACKS, read_table, write_table
+from rostfine.schemas import CLIPS, OK, TRACKS, no_rows, read_table, typed, write_table
 
 Row = dict[str, Any]
+CLIPS_FILE: Final = "clips.parquet"
+TRACKS_FILE: Final = "tracks.parquet"
+TABLES: Final = (CLIPS_FILE, TRACKS_FILE)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What the tables say of one sample."""
+class Index:
+    """What both tables say: `rows` by sample, and the tracks of all of them."""
 
-    row: Row
-    track: pd.DataFrame  # columns of TRACKS
+    rows: dict[str, Row]
+    tracks: pd.DataFrame  # columns of TRACKS
+
+    def only(self, sample_ids: Collection[str]) -> "Index":
+        """Return what is said of these samples."""
+        rows = {sample_id: row for sample_id, row in self.rows.items() if sample_id in sample_ids}
+        return Index(rows, self.tracks[self.tracks["sample_id"].isin(list(rows))])
 
 
-def entry_of(cut: Cut, source: Source, *, path: str, content_key: str) -> Entry:
-    """Describe a cut; `path` is where its clip is, if it has one."""
+def row_of(cut: Cut, source: Source, *, path: str, content_key: str) -> Row:
+    """Describe a cut; `path` is where its clip is, if it has one. Scores are those of the clip."""
+    score = cut.score[: cut.clip_frames]
     row: Row = {
         "sample_id": cut.tag.sample_id,
         "video_id": cut.tag.video_id,
         "content_key": content_key,
         "frame_rate_hz": cut.frame_rate_hz,
         "speed_px_s": compute_speed_px_s(cut),
-        "score_mean": float(cut.score.mean()) if len(cut.score) else math.nan,
-        "score_min": float(cut.score.min()) if len(cut.score) else math.nan,
+        "score_mean": float(score.mean()) if len(score) else math.nan,
+        "score_min": float(score.min()) if len(score) else math.nan,
         "status": cut.status,
         "reason": cut.reason or None,
     }
-    track = pd.DataFrame(
+    return renewed(row, source, path=path)
+
+
+def track_of(cut: Cut) -> pd.DataFrame:
+    """Return the rows of a cut in the table of tracks."""
+    status = np.where(cut.is_seen, "seen", "unseen").astype(object)
+    status[:1] = "tagged"
+    return pd.DataFrame(
         {
             "sample_id": cut.tag.sample_id,
             "frame": np.arange(len(cut.score)) + cut.tag.frame,
@@ -45,60 +62,47 @@ def entry_of(cut: Cut, source: Source, *, path: str, content_key: str) -> Entry:
             "x_px": cut.centre_px[:, 0].astype(np.float64),
             "y_px": cut.centre_px[:, 1].astype(np.float64),
             "score": cut.score.astype(np.float64),
+            "status": status,
         }
     )
-    return renewed(Entry(row, track), source, path=path)
 
 
-def renewed(entry: Entry, source: Source, *, path: str) -> Entry:
-    """Return an entry with what does not come from the video itself as it is now."""
-    row = {
-        **entry.row,
+def renewed(row: Row, source: Source, *, path: str) -> Row:
+    """Return a row with what does not come from the video itself as it is now."""
+    return {
+        **row,
         "patient_id": source.patient_id,
-        "path": path if entry.row["status"] == OK else None,
-        "speed_um_s": float(entry.row["speed_px_s"]) * source.um_per_px,
+        "path": path if row["status"] == OK else None,
+        "speed_um_s": float(row["speed_px_s"]) * source.um_per_px,
     }
-    return Entry(row, entry.track)
 
 
 def compute_speed_px_s(cut: Cut) -> float:
     """Return the length of the path from frame to frame over its time: the curvilinear velocity."""
-    if len(cut.time_s) < 2 or cut.time_s[-1] <= cut.time_s[0]:
+    if len(cut.time_s) < 2 or not cut.time_s[-1] > cut.time_s[0]:
         return math.nan
     steps = np.diff(cut.centre_px.astype(np.float64), axis=0)
     return float(np.hypot(steps[:, 0], steps[:, 1]).sum() / (cut.time_s[-1] - cut.time_s[0]))
 
 
-def read_index(folder: Path) -> dict[str, Entry]:
+def read_index(folder: Path) -> Index:
     """Read the tables of an earlier run; none, or damaged ones, are as good as empty."""
     try:
-        clips = read_table(folder / "clips.parquet", CLIPS)
-        tracks = read_table(folder / "tracks.parquet", TRACKS)
+        clips = read_table(folder / CLIPS_FILE, CLIPS)
+        tracks = read_table(folder / TRACKS_FILE, TRACKS)
     except TableError:
-        return {}
-    clips = clips.reindex(columns=list(CLIPS.columns))
-    by_sample = dict(iter(tracks[list(TRACKS.columns)].groupby("sample_id")))
-    none = tracks.iloc[:0]
-    return {
-        str(row["sample_id"]): Entry(
-            {str(name): value for name, value in row.items()}, by_sample.get(row["sample_id"], none)
-        )
-        for row in clips.to_dict("records")
-    }
+        return Index({}, no_rows(TRACKS))
+    rows = clips.reindex(columns=list(CLIPS.columns)).to_dict("records")
+    by_sample = {str(row["sample_id"]): {str(k): v for k, v in row.items()} for row in rows}
+    return Index(by_sample, tracks[list(TRACKS.columns)])
 
 
-def write_index(folder: Path, entries: list[Entry]) -> pd.DataFrame:
-    """Write both tables, in the order of `entries`; return that of the clips."""
-    clips = pd.DataFrame([entry.row for entry in entries], columns=list(CLIPS.columns))
-    clips = clips.astype(
-        {name: "float64" if kind == "number" else "string" for name, kind in CLIPS.columns.items()}
-    )
-    empty = pd.DataFrame({name: pd.Series(dtype=_DTYPES[k]) for name, k in TRACKS.columns.items()})
-    tracks = [entry.track for entry in entries if len(entry.track)]
-    track = pd.concat(tracks, ignore_index=True) if tracks else empty
-    write_table(folder / "tracks.parquet", track.astype(dict(empty.dtypes)), TRACKS)
-    write_table(folder / "clips.parquet", clips, CLIPS)
+def write_index(folder: Path, rows: Sequence[Row], tracks: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Write both tables, in the order of `rows`; return that of the clips."""
+    clips = typed(pd.DataFrame(list(rows), columns=list(CLIPS.columns)), CLIPS)
+    found = typed(pd.concat([no_rows(TRACKS), *tracks], ignore_index=True), TRACKS)
+    places = {sample_id: place for place, sample_id in enumerate(clips["sample_id"])}
+    in_order = found["sample_id"].map(places).to_numpy().argsort(kind="stable")
+    write_table(folder / TRACKS_FILE, found.iloc[in_order].reset_index(drop=True), TRACKS)
+    write_table(folder / CLIPS_FILE, clips, CLIPS)
     return clips
-
-
-_DTYPES = {"text": "string", "integer": "int64", "number": "float64"}

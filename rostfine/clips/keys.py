@@ -2,35 +2,44 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import rostfine
+from rostfine.clips.cut import Cutting
 from rostfine.clips.sources import Source
 from rostfine.files import sha256_of
-from rostfine.params import ClipParams, TrackingParams
 from rostfine.parsing import plain
 from rostfine.tracking.tags import Tag
 
-CODE = ("clips/cut.py", "tracking/*.py", "video/*.py")
+CODE: Final = (
+    "clips/cut.py",
+    "clips/follow.py",
+    "clips/record.py",
+    "clips/store.py",
+    "tracking/motion.py",
+    "tracking/template.py",
+    "tracking/tracker.py",
+    "video/*.py",
+)
 """What decides a clip, of the package."""
 
 
 def content_keys(
     tags: Sequence[Tag],
     sources: Mapping[str, Source],
+    cutting: Cutting,
     *,
-    tracking: TrackingParams,
-    clips: ClipParams,
+    hash_file: Callable[[Path], str] = sha256_of,
 ) -> dict[str, str]:
     """Return the key of each sample: a hash of video, tag, params and code; empty without video."""
-    settings = {"tracking": plain(tracking), "clips": plain(clips), "code": _code()}
-    # What is done about bad input does not change a good clip.
-    del settings["tracking"]["on_bad_input"]
+    settings = {**plain(cutting), "code": _code()}
+    # Neither what is done about bad input nor by how many changes a good clip.
+    del settings["tracking"]["on_bad_input"], settings["tracking"]["videos_at_once"]
     videos = {
-        video_id: sha256_of(source.path) for video_id, source in sources.items() if source.path
+        video_id: hash_file(source.path) for video_id, source in sources.items() if source.path
     }
     return {
         tag.sample_id: _hash({**settings, "tag": asdict(tag), "video": videos[tag.video_id]})

@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 from torch import nn
 
-from rostfine.clips.store import read_clip
+from rostfine.clips.store import read_frames
 from rostfine.errors import ClipError, RegistryError
 from rostfine.evaluation.predict import predict
 from rostfine.models.inference import fold_time
@@ -77,7 +77,7 @@ class Predictor:
         self, clip: Path | str | UInt8[ndarray, "frame row col chan"], speed: float | None = None
     ) -> dict[str, float]:
         """Predict the distribution of one clip, a file or its frames: grade to probability."""
-        frames = clip if isinstance(clip, ndarray) else read_clip(Path(clip)).frames
+        frames = clip if isinstance(clip, ndarray) else read_frames(Path(clip))
         speeds = None if speed is None else np.array([speed])
         shares = self.predict_clips(frames[None], speeds)[0].astype(np.float64)
         return dict(zip(GRADES, (shares / shares.sum()).tolist(), strict=True))

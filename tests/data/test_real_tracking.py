@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rostfine.clips.cut import Cutting
 from rostfine.clips.store import read_clip
-from rostfine.clips.update import track_video
+from rostfine.clips.track import track_video
 from rostfine.params import load_params
 from rostfine.tracking.tags import Tag
 
@@ -54,7 +55,7 @@ def errors(real_data, tmp_path_factory) -> pd.DataFrame:
         out = tmp_path_factory.mktemp(video)
         clips = replace(params.clips, frames=frames)
         path = real_data / "tracking" / f"{video}.mp4"
-        track_video(path, tags, out, tracking=params.tracking, clips=clips)
+        track_video(path, tags, out, Cutting(params.tracking, clips))
         tracks = pd.read_parquet(out / "tracks.parquet")
         both = boxes.merge(tracks, on=["sample_id", "frame"], how="left")
         off_px = np.hypot(both["x_px"] - both["cx"], both["y_px"] - both["cy"])
@@ -96,11 +97,11 @@ def test_clips_of_16_frames_are_cut_from_another_frame_on(real_data, tmp_path):
     first = boxes[boxes["frame"] == 20]
     tags = [Tag(r.sample_id, "S_0003", 20, float(r.cx), float(r.cy)) for r in first.itertuples()]
     path = real_data / "tracking" / "S_0003.mp4"
-    done = track_video(path, tags, tmp_path, tracking=params.tracking, clips=params.clips)
+    done = track_video(path, tags, tmp_path, Cutting(params.tracking, params.clips))
     assert str(done) == f"0 clips kept, {len(tags)} cut, 0 lost, 0 failed"
     for row in done.clips.itertuples():
         clip = read_clip(tmp_path / row.path)
         assert clip.frames.shape == (16, 150, 150, 3)
         ends = boxes[(boxes["sample_id"] == row.sample_id) & (boxes["frame"] == 35)].iloc[0]
-        off_px = clip.centre_px[-1] - (ends["cx"], ends["cy"])
+        off_px = clip.record.centre_px[15] - (ends["cx"], ends["cy"])
         assert np.hypot(*off_px) <= NEAR_PX

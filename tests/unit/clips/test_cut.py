@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,12 @@ from rostfine.video import reader
 @pytest.fixture
 def cut(tracking, clips):
     """Cut with the params of these tests."""
-    return lambda path, tags, **changes: cut_video(
-        path, tags, tracking=tracking, clips=replace(clips, **changes)
+    return lambda path, tags, most_frames=None, **changes: cut_video(
+        path,
+        tags,
+        tracking=tracking,
+        clips=replace(clips, **changes),
+        most_frames=most_frames,
     )
 
 
@@ -37,8 +42,13 @@ def test_reading_stops_at_the_last_frame_that_is_needed_and_all_tags_share_it(
     film, cut, tmp_path, monkeypatch
 ):
     decoded = []
-    luma = reader._luma
-    monkeypatch.setattr(reader, "_luma", lambda picture: decoded.append(1) or luma(picture))
+
+    class Counted(reader.Frame):
+        def __init__(self, picture, **given):
+            decoded.append(given["index"])
+            super().__init__(picture, **given)
+
+    monkeypatch.setattr(reader, "Frame", Counted)
     path = film(tmp_path / "v.avi", [(40, 50), (60, 90)], frames=20)
     found = cut(path, [tag("a", 40.0, 50.0), tag("b", 66.0, 92.0, 2)])
     assert [c.status for c in found] == ["ok", "ok"]
@@ -108,3 +118,46 @@ def test_no_video_fails_every_tag(cut, tmp_path):
     found = cut(tmp_path / "v.avi", [tag("a", 1.0, 1.0), tag("b", 2.0, 2.0)])
     assert [c.status for c in found] == ["failed", "failed"]
     assert "v.avi: not a readable video" in found[1].reason
+
+
+@pytest.mark.parametrize(
+    ("follow_s", "most_frames", "tracked"),
+    [
+        (0.0, None, 6),
+        (0.5, None, 9),
+        (9.0, None, 12),
+        (0.0, 8.0, 8),
+        (0.0, 3.0, 6),
+        (0.0, math.inf, 12),
+    ],
+)
+def test_a_sperm_is_followed_beyond_its_clip_for_as_long_as_is_wanted(
+    film, tracking, clips, tmp_path, follow_s, most_frames, tracked
+):
+    path = film(tmp_path / "v.avi", [(40, 50)])
+    tracking = replace(tracking, follow_s=follow_s)
+    (found,) = cut_video(
+        path, [tag("s", 40.0, 50.0)], tracking=tracking, clips=clips, most_frames=most_frames
+    )
+    assert (found.status, len(found.frames), found.clip_frames) == ("ok", 6, 6)
+    assert len(found.centre_px) == len(found.score) == len(found.time_s) == tracked
+
+
+def test_what_ends_a_track_after_the_clip_does_not_cost_the_clip(film, cut, tmp_path):
+    path = film(tmp_path / "v.avi", [(30, 50)], frames=16, gone_from=8)
+    (found,) = cut(path, [tag("s", 30.0, 50.0)], most_frames=math.inf)
+    assert (found.status, len(found.frames), len(found.centre_px)) == ("ok", 6, 8)
+
+
+def test_a_sperm_that_is_missed_at_the_end_of_its_clip_and_found_again_is_not_lost(
+    film, cut, tmp_path
+):
+    path = film(tmp_path / "v.avi", [(30, 50)], frames=12, hidden=range(5, 7))
+    (found,) = cut(path, [tag("s", 30.0, 50.0)], most_frames=12.0)
+    assert (found.status, found.is_seen.tolist()) == ("ok", [True] * 5 + [False] * 2 + [True] * 5)
+
+
+def test_the_part_of_a_square_that_is_no_reflection_is_told(film, cut, tmp_path):
+    path = film(tmp_path / "v.avi", [(10, 8)])
+    (found,) = cut(path, [tag("s", 10.0, 8.0)], frames=1, size_px=41)
+    assert np.abs(found.inside_px[0] - (10, 12, 41, 41)).max() <= 1

@@ -5,10 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rostfine.clips import update as module
+from rostfine.clips import jobs as module
+from rostfine.clips.cut import Cutting
+from rostfine.clips.kept import ClipFolder
 from rostfine.clips.sources import find_sources
 from rostfine.clips.store import read_clip
-from rostfine.clips.update import ClipFolder, track_video, update_clips
+from rostfine.clips.track import track_video
+from rostfine.clips.update import update_clips
 from rostfine.errors import InputError, VideoError
 from rostfine.tracking.tags import Tag
 
@@ -26,7 +29,7 @@ class Study:
         sources = find_sources(self.data, (tag.video_id for tag in tags))
         place = ClipFolder(folder=self.data, root=self.root)
         self.reads.clear()
-        return update_clips(place, tags, sources, tracking=self.tracking, clips=self.clips)
+        return update_clips(place, tags, sources, Cutting(self.tracking, self.clips))
 
     def content(self) -> dict[str, bytes]:
         paths = [*(self.data / "clips").iterdir(), *self.data.glob("*.parquet")]
@@ -62,7 +65,7 @@ def test_the_first_run_reads_each_video_once_and_writes_clips_and_both_tables(st
     clip = read_clip(study.data / "clips/a2.npz")
     assert clip.frames.shape == (6, 40, 40, 3)
     track_px = track.loc[track["sample_id"] == "a2", ["x_px", "y_px"]].to_numpy()
-    assert (clip.centre_px == track_px).all()
+    assert (clip.record.centre_px == track_px).all()
 
 
 def test_the_second_run_reads_no_video_and_changes_no_byte(study):
@@ -125,15 +128,23 @@ def test_what_a_killed_run_left_behind_is_repaired(study):
     assert study.content() == before
 
 
-def test_a_clip_whose_track_is_missing_is_cut_again(study):
+def test_a_clip_whose_track_is_missing_tells_it_itself(study):
     study.update()
     before = study.content()
     path = study.data / "tracks.parquet"
     track = pd.read_parquet(path)
     track[track["sample_id"] != "a2"].to_parquet(path, index=False)
     study.update()
-    assert study.reads == [("A", 1)]
+    assert study.reads == []
     assert study.content() == before
+
+
+def test_a_clip_of_other_settings_is_not_taken_for_one_that_a_killed_run_left(study):
+    study.update()
+    for table in study.data.glob("*.parquet"):
+        table.unlink()
+    study.tracking = replace(study.tracking, min_score=0.3)
+    assert str(study.update()) == "0 clips kept, 3 cut, 0 lost, 0 failed"
 
 
 def test_a_run_that_breaks_off_leaves_no_table_that_vouches_for_replaced_clips(study, monkeypatch):
@@ -214,14 +225,16 @@ def test_tracking_one_video_writes_clips_and_tables_and_tells_of_bad_tags(
     video, out = study.data / "raw/A.avi", tmp_path / "out"
     if on_bad_input == "stop":
         with pytest.raises(InputError, match=r"^out: .*A\.avi: the tag at x 500, y 5 lies outside"):
-            track_video(video, tags, out, tracking=tracking, clips=study.clips)
+            track_video(video, tags, out, Cutting(tracking, study.clips, math.inf))
     else:
-        track_video(video, tags, out, tracking=tracking, clips=study.clips)
+        track_video(video, tags, out, Cutting(tracking, study.clips, math.inf))
     table = pd.read_parquet(out / "clips.parquet")
     assert table["status"].to_list() == ["ok", "failed"]
     assert table["path"][0] == "clips/a1.npz"
     assert read_clip(out / table["path"][0]).frames.shape == (6, 40, 40, 3)
-    assert len(pd.read_parquet(out / "tracks.parquet")) == 6
+    track = pd.read_parquet(out / "tracks.parquet")
+    assert track["frame"].to_list() == list(range(12))
+    assert track["status"].to_list() == ["tagged", *["seen"] * 11]
 
 
 def test_a_video_without_a_row_is_at_fault_where_others_have_one(study):
@@ -239,14 +252,11 @@ def test_tracking_into_a_folder_with_other_clips_is_refused_and_changes_nothing(
             study.data / "raw/A.avi",
             [Tag("new", "A", 0, 40.0, 50.0)],
             study.data,
-            tracking=study.tracking,
-            clips=study.clips,
+            Cutting(study.tracking, study.clips),
         )
     assert study.content() == before
 
 
 def test_tracking_a_video_that_is_not_there_is_one_clear_line(study, tmp_path):
     with pytest.raises(VideoError, match=r"none\.avi: no such file; wanted a video"):
-        track_video(
-            tmp_path / "none.avi", TAGS, tmp_path, tracking=study.tracking, clips=study.clips
-        )
+        track_video(tmp_path / "none.avi", TAGS, tmp_path, Cutting(study.tracking, study.clips))

@@ -8,7 +8,7 @@ from matplotlib.image import imsave
 from rostfine.evaluation.tables import Truth, compare, evaluate
 from rostfine.labels.aggregate import aggregate_votes
 from rostfine.params import LabelParams
-from rostfine.report.page import Explained, FollowedTrack, ReportData, Sample
+from rostfine.report.page import Explained, ReportData, Sample
 from rostfine.schemas import GRADE_COLUMNS, GRADES
 
 COUNT = 30
@@ -41,7 +41,6 @@ def data() -> ReportData:
         predicted=predicted,
         samples=[Sample("S03", "P01", frames, np.eye(5)[0], np.array([0.6, 0.4, 0, 0, 0]))],
         explained=[Explained("half <right>", "S03", 4.25, _png(frames[0]))],
-        worst=[FollowedTrack("S04", "V04", frames, np.linspace(0.9, 0.42, 16))],
     )
 
 

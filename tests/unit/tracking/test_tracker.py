@@ -35,25 +35,12 @@ def test_a_tag_beside_the_middle_of_the_head_moves_towards_it(draw, curve, param
     assert 0.3 <= curve[0, 0] + 4.0 - follower.start.x_px <= 4.0
 
 
-def test_a_shifted_video_shifts_the_track_by_the_same_pixels(draw, curve, params):
+def test_less_contrast_changes_hardly_anything(draw, curve, params):
     frames = draw(curve)
-    shifted = [np.roll(frame, (-7, 12), axis=(0, 1)) for frame in frames]
+    paler = [np.rint(0.6 * frame + 30).astype(np.uint8) for frame in frames]
     found, _ = follow(frames, curve[0], params)
-    moved, _ = follow(shifted, curve[0] + (12, -7), params)
-    assert np.abs(moved[:, :2] - found[:, :2] - (12, -7)).max() < 1e-3
-
-
-@pytest.mark.parametrize(
-    ("gain", "offset", "most_px"), [(1.0, 40.0, 0.02), (1.0, -30.0, 0.02), (0.6, 30.0, 0.6)]
-)
-def test_brightness_changes_nothing_and_contrast_hardly_anything(
-    draw, curve, params, gain, offset, most_px
-):
-    frames = draw(curve)
-    other = [np.clip(np.rint(gain * f + offset), 0, 255).astype(np.uint8) for f in frames]
-    found, _ = follow(frames, curve[0], params)
-    changed, _ = follow(other, curve[0], params)
-    assert np.abs(changed[:, :2] - found[:, :2]).max() < most_px
+    changed, _ = follow(paler, curve[0], params)
+    assert np.abs(changed[:, :2] - found[:, :2]).max() < 0.6
 
 
 def test_of_two_heads_that_pass_each_other_at_14_px_the_tagged_one_is_kept(draw, params):

@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from rostfine.clips.motility import tabulate_motility
+from rostfine.params import MotilityParams
+from rostfine.schemas import MOTILITY, read_table, write_table
+
+PARAMS = MotilityParams(smoothing_s=0.167)
+
+
+def track(sample_id: str, step_px: float, time_s: np.ndarray) -> pd.DataFrame:
+    count = len(time_s)
+    x_px = 50 + step_px * np.arange(count)
+    return pd.DataFrame({"sample_id": sample_id, "time_s": time_s, "x_px": x_px, "y_px": 80.0})
+
+
+TRACKS = pd.concat(
+    [
+        track("swims", 2.0, np.arange(31) / 30),
+        track("stands", 0.0, np.arange(31) / 30),
+        track("unscaled", 2.0, np.arange(16) / 30),
+        track("timeless", 2.0, np.full(16, np.nan)),
+    ]
+)
+SCALES = {"swims": 0.5, "stands": 0.5, "unscaled": np.nan, "timeless": 0.5}
+
+
+@pytest.fixture
+def table(tmp_path) -> pd.DataFrame:
+    """The table as the next stage reads it."""
+    path = tmp_path / "motility.parquet"
+    write_table(path, tabulate_motility(TRACKS, SCALES, PARAMS), MOTILITY)
+    return read_table(path, MOTILITY).set_index("sample_id")
+
+
+def test_each_track_has_a_row_in_pixels_and_in_micrometres(table):
+    assert table.index.to_list() == ["swims", "stands", "unscaled", "timeless"]
+    swims = table.loc["swims"]
+    assert (swims["frames"], swims["duration_s"]) == (31, pytest.approx(1.0))
+    assert swims["vcl_px_s"] == pytest.approx(60)
+    assert swims["vcl_um_s"] == pytest.approx(30)
+    assert swims[["lin", "str", "wob"]].to_list() == pytest.approx([1, 1, 1])
+
+
+def test_classes_are_told_where_a_scale_is_known_and_only_there(table):
+    assert table["who_class"].fillna("none").to_dict() == {
+        "swims": "rapid",
+        "stands": "immotile",
+        "unscaled": "none",
+        "timeless": "none",
+    }
+    assert table.loc["unscaled", "vcl_px_s"] == pytest.approx(60)
+    assert np.isnan(table.loc["unscaled", "vcl_um_s"])
+    assert table["stands"].to_dict() == {"swims": 0, "stands": 1, "unscaled": 0, "timeless": 0}
+
+
+def test_a_video_without_times_tells_nothing_of_speed(table):
+    assert table.loc["timeless", ["vcl_px_s", "vsl_px_s", "bcf_hz"]].isna().all()
