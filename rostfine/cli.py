@@ -5,7 +5,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from rostfine.params import load_params
 from rostfine.progress import progress
 
 # Rooms that cost seconds to import (torch, MLflow) are imported by the command that needs them.
+
+if TYPE_CHECKING:
+    from rostfine.tracking.tags import Tag as TaggedSperm
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -71,34 +74,62 @@ def simulate(
 @app.command()
 def track(
     video: Path,
-    out: Annotated[Path, typer.Option(help="Folder for clips and tables.")],
+    out: Annotated[Path, typer.Option(help="Folder for clips, tables and pictures.")],
     tag: Tag = None,
     tags: Annotated[Path | None, typer.Option(help="A table of tags, instead of one.")] = None,
     frame: Frame = 0,
+    frames: Annotated[
+        int | None, typer.Option(help="How many to follow, instead of to the end.")
+    ] = None,
+    um_per_px: Annotated[
+        float, typer.Option(help="For speeds in um/s and WHO classes.")
+    ] = math.nan,
+    overlay: Annotated[
+        bool, typer.Option(help="Also draw the tracks: a film and a sheet.")
+    ] = False,
     params: Annotated[Path, typer.Option(help="Where tracking and clips are set.")] = Path(
         "params.yaml"
     ),
 ) -> None:
-    """Follow tagged sperm of VIDEO and cut their clips into OUT."""
-    from rostfine.clips.update import track_video
+    """Follow tagged sperm of VIDEO to its end, and cut their clips into OUT."""
+    from rostfine.clips.cut import Cutting
+    from rostfine.clips.track import draw_tracks, tell_motility, track_video
+
+    settings = load_params(params)
+    if frames is not None and frames < settings.clips.frames:
+        raise InputError(f"--frames: wanted {settings.clips.frames}, a clip, or more; got {frames}")
+    most_frames = math.inf if frames is None else float(frames)
+    wanted = _wanted_tags(video, tag, tags, frame)
+    with progress(f"following sperm of {video.name}", len(wanted)) as advance:
+        cutting = Cutting(settings.tracking, settings.clips, most_frames)
+        update = track_video(video, wanted, out, cutting, um_per_px=um_per_px)
+        advance(len(wanted))
+    if not update.kept + update.cut + update.lost:
+        raise InputError.of_faults(update.reasons)
+    told = [
+        out / "clips.parquet",
+        out / "tracks.parquet",
+        tell_motility(out, settings.motility, um_per_px=um_per_px),
+    ]
+    if overlay:
+        told += draw_tracks(video, out, update, box_px=round(settings.tracking.max_head_px))
+    print(f"{out}: {update}; see {', '.join(path.name for path in told)}")
+
+
+def _wanted_tags(
+    video: Path, tag: str | None, tags: Path | None, frame: int
+) -> "list[TaggedSperm]":
     from rostfine.tracking.tags import Tag as TaggedSperm
     from rostfine.tracking.tags import read_tags
 
     if (tag is None) == (tags is None):
         raise InputError("wanted either --tag X,Y or --tags TABLE")
-    if tags is not None:
-        wanted = [t for t in read_tags(tags) if t.video_id == video.stem]
-        if not wanted:
-            raise InputError(f"{tags}: no tag of video {video.stem!r}")
-    else:
-        wanted = [TaggedSperm(video.stem, video.stem, frame, *_point(tag or ""))]
-    settings = load_params(params)
-    with progress(f"following sperm of {video.name}", len(wanted)) as advance:
-        update = track_video(video, wanted, out, tracking=settings.tracking, clips=settings.clips)
-        advance(len(wanted))
-    if not update.kept + update.cut:
-        raise InputError.of_faults(update.reasons)
-    print(f"{out}: {update}; clips.parquet and tracks.parquet tell more")
+    if tags is None:
+        return [TaggedSperm(video.stem, video.stem, frame, *_point(tag or ""))]
+    wanted = [t for t in read_tags(tags) if t.video_id == video.stem]
+    if not wanted:
+        raise InputError(f"{tags}: no tag of video {video.stem!r}")
+    return wanted
 
 
 @app.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from numpy import ndarray
 
-from rostfine.clips.store import read_clip
+from rostfine.clips.store import read_frames
 from rostfine.evaluation.tables import Truth, align, gather_truth
 from rostfine.files import read_json, written_whole
 from rostfine.labels.votes import last_votes, read_votes
@@ -14,13 +14,12 @@ from rostfine.metrics import METRICS
 from rostfine.params import Params, load_params
 from rostfine.report.page import (
     Explained,
-    FollowedTrack,
     ReportData,
     Sample,
     pick_evenly,
     render_page,
 )
-from rostfine.schemas import CLIPS, FOLDS, LABELS, OK, PREDICTIONS, read_table
+from rostfine.schemas import CLIPS, FOLDS, LABELS, PREDICTIONS, read_table
 from stages import run
 
 DATA, RUNS, OUT = Path("data"), Path("runs"), Path("reports")
@@ -64,7 +63,6 @@ def _gather(params: Params) -> ReportData:
         predicted=predicted,
         samples=[_sample(truth, row, predicted) for row in chosen],
         explained=_explained(),
-        worst=_worst_tracks(clips, params.report.worst_tracks),
     )
 
 
@@ -91,7 +89,7 @@ def _histories(folder: Path) -> dict[str, list[dict[str, float | int]]]:
 
 def _sample(truth: Truth, row: int, predicted: ndarray) -> Sample:
     sample_id = truth.sample_ids[row]
-    frames = read_clip(DATA / "clips" / f"{sample_id}.npz").frames
+    frames = read_frames(DATA / "clips" / f"{sample_id}.npz")
     return Sample(sample_id, truth.patients[row], frames, truth.labels[row], predicted[row])
 
 
@@ -105,16 +103,6 @@ def _explained() -> list[Explained]:
         )
         for one in read_json(OUT / "figures/explain/explain.json")
     ]
-
-
-def _worst_tracks(clips: pd.DataFrame, count: int) -> list[FollowedTrack]:
-    usable = clips[clips["status"] == OK]
-    worst = usable.sort_values("score_min", kind="stable").head(count)
-    tracks = []
-    for row in worst.itertuples():
-        clip = read_clip(DATA / "clips" / f"{row.sample_id}.npz")
-        tracks.append(FollowedTrack(str(row.sample_id), str(row.video_id), clip.frames, clip.score))
-    return tracks
 
 
 if __name__ == "__main__":

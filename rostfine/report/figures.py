@@ -68,7 +68,7 @@ def draw_gaps(summary: pd.DataFrame) -> Figure:
     metrics = [metric for metric in METRIC_NAMES if metric in SMALLER_IS_BETTER]
     models = summary[summary["experiment"] != ZERO_R]
     names = models["experiment"].unique()[::-1]
-    with _canvas("gaps", 9.6, 1.1 + 0.35 * len(names)) as (canvas, done):
+    with drawing("gaps", 9.6, 1.1 + 0.35 * len(names)) as (canvas, done):
         panels = canvas.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
         for axes, metric in zip(panels, metrics, strict=True):
             _draw_gap(axes, models[models["metric"] == metric].set_index("experiment").loc[names])
@@ -86,7 +86,7 @@ def draw_learning(
     """Draw the training loss by epoch: experiment to fit (`fold_0`, ..., `final`) to records."""
     columns = min(3, len(histories))
     rows = -(-len(histories) // columns)
-    with _canvas("learning", 9.6, 2.7 * rows) as (canvas, done):
+    with drawing("learning", 9.6, 2.7 * rows) as (canvas, done):
         panels = canvas.subplots(rows, columns, squeeze=False).ravel()
         for axes in panels[len(histories) :]:
             axes.set_axis_off()
@@ -109,7 +109,7 @@ def draw_labels(labels: pd.DataFrame, predicted: Float[ndarray, "sample grade"])
     """Draw modes, the mean distribution beside the mean prediction, and experts' agreement."""
     modes = labels["mode"].value_counts().reindex(list(GRADES), fill_value=0)
     places = np.arange(len(GRADES))
-    with _canvas("labels", 9.6, 2.6) as (canvas, done):
+    with drawing("labels", 9.6, 2.6) as (canvas, done):
         left, middle, right = canvas.subplots(1, 3)
         left.bar(places, modes.to_numpy(), color=TRUE)
         left.set(title="Most chosen grade", ylabel="clips")
@@ -134,7 +134,7 @@ def draw_expected(
     """Draw the expected grade (A = 0 .. E = 4) of each clip, predicted against experts'."""
     places = np.arange(len(GRADES))
     wanted, found = true @ places, predicted @ places
-    with _canvas("expected", 4.6, 4.2) as (canvas, done):
+    with drawing("expected", 4.6, 4.2) as (canvas, done):
         axes = canvas.subplots()
         axes.plot([0, 4], [0, 4], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.scatter(wanted, found, s=14, color=PREDICTED, alpha=0.55, linewidths=0)
@@ -163,15 +163,16 @@ def draw_scores(score: Float[ndarray, " frame"]) -> str:
 def make_strip(frames: UInt8[ndarray, "frame row col chan"]) -> str:
     """Return evenly picked frames side by side, as the URI of an image."""
     picked = np.linspace(0, len(frames) - 1, min(STRIP_FRAMES, len(frames))).round().astype(int)
-    return _as_uri(np.concatenate(list(frames[picked]), axis=1))
+    return as_uri(np.concatenate(list(frames[picked]), axis=1))
 
 
 def embed_picture(png: bytes) -> str:
     """Return a PNG as the URI of an image a third as large."""
-    return _as_uri(imread(io.BytesIO(png), format="png")[..., :3])
+    return as_uri(imread(io.BytesIO(png), format="png")[..., :3])
 
 
-def _as_uri(picture: ndarray) -> str:
+def as_uri(picture: ndarray) -> str:
+    """Return a picture as a data URI, for a page that needs no other file."""
     image = io.BytesIO()
     imsave(image, picture, format="jpg", pil_kwargs={"quality": 85})
     return f"data:image/jpeg;base64,{base64.b64encode(image.getvalue()).decode()}"
@@ -191,7 +192,7 @@ def _draw_gap(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 @contextmanager
-def _canvas(
+def drawing(
     name: str, width_in: float, height_in: float
 ) -> Iterator[tuple[Canvas, Callable[[str], Figure]]]:
     """Yield a canvas to draw on, and what turns it into a Figure once the block is left."""

@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, UInt8
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy import ndarray
 
@@ -21,9 +20,9 @@ from rostfine.evaluation.tables import (
 )
 from rostfine.metrics import METRICS
 from rostfine.report import figures
+from rostfine.report.templates import fill
 from rostfine.schemas import GRADES, OK
 
-UNUSABLE_SHOWN: Final = 30
 SIGNS: Final[Mapping[str, str]] = {BETTER: "▲", WORSE: "▼", UNDECIDED: "◦"}
 DISTANCES: Final = tuple(name for name in METRIC_NAMES if name in SMALLER_IS_BETTER)
 ACCURACIES: Final = tuple(name for name in METRIC_NAMES if name not in SMALLER_IS_BETTER)
@@ -39,16 +38,6 @@ class Sample:
     frames: UInt8[ndarray, "frame row col chan"]
     true: Float[ndarray, " grade"]
     predicted: Float[ndarray, " grade"]
-
-
-@dataclass(frozen=True)
-class FollowedTrack:
-    """A clip with how well its sperm was recognised in each frame."""
-
-    sample_id: str
-    video_id: str
-    frames: UInt8[ndarray, "frame row col chan"]
-    score: Float[ndarray, " frame"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +68,6 @@ class ReportData:
     predicted: Float[ndarray, "sample grade"]
     samples: Sequence[Sample]
     explained: Sequence[Explained]
-    worst: Sequence[FollowedTrack]
 
 
 @dataclass(frozen=True)
@@ -98,14 +86,8 @@ def render_page(data: ReportData) -> Page:
         figures.draw_labels(data.labels, data.predicted),
         figures.draw_expected(data.true, data.predicted),
     )
-    environment = Environment(
-        loader=PackageLoader("rostfine.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("template.html.j2").render(
+    html = fill(
+        "template.html.j2",
         data=data,
         figures={figure.name: {"svg": Markup(figure.svg), "says": figure.says} for figure in drawn},
         counts=_counts(data),
@@ -113,10 +95,8 @@ def render_page(data: ReportData) -> Page:
         summaries=[_summary(data, DISTANCES), _summary(data, ACCURACIES)],
         folds=_folds(data.fold_metrics),
         metric_names=METRIC_NAMES,
-        unusable=_unusable(data.clips),
         samples=[_sample(sample) for sample in data.samples],
         explained=[_explained(one) for one in data.explained],
-        worst=[_track(track) for track in data.worst],
     )
     return Page(html, drawn)
 
@@ -218,13 +198,6 @@ def _folds(fold_metrics: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _unusable(clips: pd.DataFrame) -> dict[str, Any]:
-    rows = clips[clips["status"] != OK]
-    shown = rows.head(UNUSABLE_SHOWN)
-    columns = ["sample_id", "video_id", "status", "reason"]
-    return {"rows": shown[columns].fillna("").to_dict("records"), "more": len(rows) - len(shown)}
-
-
 def _sample(sample: Sample) -> dict[str, Any]:
     emd = METRICS["emd"](sample.predicted[None], sample.true[None])[0]
     return {
@@ -244,15 +217,4 @@ def _explained(one: Explained) -> dict[str, Any]:
         "picture": figures.embed_picture(one.png),
         "says": f"Frames of clip {one.sample_id} and the attention of {one.experiment} in them, "
         f"{one.middle_ratio:.1f} times as dense in the middle as on average.",
-    }
-
-
-def _track(track: FollowedTrack) -> dict[str, Any]:
-    return {
-        "sample_id": track.sample_id,
-        "video_id": track.video_id,
-        "strip": figures.make_strip(track.frames),
-        "spark": Markup(figures.draw_scores(track.score)),
-        "lowest": f"{track.score.min():.2f}",
-        "mean": f"{track.score.mean():.2f}",
     }

@@ -1,0 +1,1 @@
+"""Pictures of clips and tracks: what was followed, to be looked at."""
