@@ -4,10 +4,9 @@ x and y are independent and share one covariance. Lengths are in heads and times
 settings, in pixels and frames for the state.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
 
 MEASURED: Final = 0.12
 """Standard deviation of a found place, in heads."""
@@ -15,11 +14,6 @@ STEADIEST: Final = 0.05
 """The velocity is never trusted more than this, in heads per frame."""
 DRAG: Final = 0.95
 """What remains of a velocity after a frame without news of it."""
-
-FORWARD: Final = np.array([[1.0, 1.0], [0.0, 1.0]])
-"""Place and velocity one frame later."""
-JOLT: Final = np.array([[0.25, 0.5], [0.5, 1.0]])
-"""Covariance of place and velocity after a random acceleration of unit variance."""
 
 
 @dataclass(frozen=True)
@@ -37,29 +31,38 @@ class Motion:
     def __init__(
         self, x_px: float, y_px: float, *, head_px: float, speed_heads: float, turn_heads: float
     ) -> None:
-        self._place = np.array([x_px, y_px])
-        self._velocity = np.zeros(2)
+        self._x_px, self._y_px = x_px, y_px
+        self._dx_px = self._dy_px = 0.0
         self._measured = (MEASURED * head_px) ** 2
         self._steadiest = (STEADIEST * head_px) ** 2
-        self._jolt = (turn_heads * head_px) ** 2 * JOLT
-        self._covariance = np.diag([self._measured, (speed_heads * head_px) ** 2])
+        self._jolt = (turn_heads * head_px) ** 2
+        # Variances of place and velocity, and their covariance. Plain numbers: a step of a
+        # tracker is so short that small arrays would cost more than all of its arithmetic.
+        self._place = self._measured
+        self._both = 0.0
+        self._velocity = (speed_heads * head_px) ** 2
 
     def predict(self) -> Prediction:
-        """Move on by one frame."""
-        self._place = self._place + self._velocity
-        self._covariance = FORWARD @ self._covariance @ FORWARD.T + self._jolt
-        sd_px = float(np.sqrt(self._covariance[0, 0] + self._measured))
-        return Prediction(float(self._place[0]), float(self._place[1]), sd_px)
+        """Move on by one frame, in which the velocity may change at random."""
+        self._x_px += self._dx_px
+        self._y_px += self._dy_px
+        self._place += 2 * self._both + self._velocity + 0.25 * self._jolt
+        self._both += self._velocity + 0.5 * self._jolt
+        self._velocity += self._jolt
+        return Prediction(self._x_px, self._y_px, math.sqrt(self._place + self._measured))
 
     def correct(self, x_px: float, y_px: float) -> None:
         """Learn where the head was found after `predict`."""
-        gain = self._covariance[:, 0] / (self._covariance[0, 0] + self._measured)
-        surprise = np.array([x_px, y_px]) - self._place
-        self._velocity = (self._velocity + gain[1] * surprise) * DRAG
-        self._covariance = self._covariance - np.outer(gain, self._covariance[0])
-        self._covariance[1, 1] = max(self._covariance[1, 1], self._steadiest)
-        self._place = np.array([x_px, y_px])
+        to_place = self._place / (self._place + self._measured)
+        to_velocity = self._both / (self._place + self._measured)
+        self._dx_px = (self._dx_px + to_velocity * (x_px - self._x_px)) * DRAG
+        self._dy_px = (self._dy_px + to_velocity * (y_px - self._y_px)) * DRAG
+        self._velocity = max(self._velocity - to_velocity * self._both, self._steadiest)
+        self._both -= to_place * self._both
+        self._place -= to_place * self._place
+        self._x_px, self._y_px = x_px, y_px
 
     def coast(self) -> None:
         """Learn that the head was not found after `predict`."""
-        self._velocity = self._velocity * DRAG
+        self._dx_px *= DRAG
+        self._dy_px *= DRAG

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from rostfine.params import TrackingParams
 from rostfine.tracking.motion import Motion, Prediction
@@ -14,7 +14,6 @@ from rostfine.tracking.template import (
     FAINTEST,
     MARGIN,
     TEMPLATE_RADIUS,
-    Cells,
     Luma,
     Templates,
     find_head,
@@ -28,9 +27,6 @@ MOST_CELLS: Final = 40
 """The furthest search to each side, in cells."""
 PRIOR_SPREAD: Final = 2.0
 """Variance of the prior over that of the prediction: sperm swim less evenly than the filter."""
-LIKENESS_POWER: Final = 3.0
-HEADNESS_POWER: Final = 0.5
-"""How much likeness and headness count beside the prior."""
 BRIGHTEST: Final = 1.5
 """Headness over that of the target beyond which a place is no more of a head."""
 FOLLOWED: Final = 0.1
@@ -104,19 +100,21 @@ class Follower:
         y_px = min(max(expected.y_px, 0.0), luma.shape[0] - 1.0)
         cells = look(luma, x_px, y_px, radius=radius + MARGIN, cell_px=self._cell_px)
         stands_out = headness(cells)[MARGIN:-MARGIN, MARGIN:-MARGIN] / self._headness
-        stands_out = np.clip(stands_out, 0, BRIGHTEST)
+        np.clip(stands_out, 0, BRIGHTEST, out=stands_out)
         spare = MARGIN - TEMPLATE_RADIUS
         likenesses = self._templates.match(cells[spare:-spare, spare:-spare])
         likeness = np.clip(likenesses.max(axis=0), 0, 1)
         off_px = np.arange(-radius, radius + 1) * self._cell_px
-        good = likeness**LIKENESS_POWER * stands_out**HEADNESS_POWER
-        good *= _prior(x_px + off_px, y_px + off_px, expected, luma.shape)
+        # The cube of likeness by the root of headness: so much they count beside the prior.
+        good = likeness * likeness * likeness * np.sqrt(stands_out)
+        good *= _prior(x_px + off_px, expected.x_px, expected.sd_px, luma.shape[1])
+        good *= _prior(y_px + off_px, expected.y_px, expected.sd_px, luma.shape[0])[:, None]
         row, col = np.unravel_index(int(good.argmax()), good.shape)
         down, across = _peak(good[:, col], int(row)), _peak(good[row], int(col))
         return _Found(
             x_px=x_px + (across - radius) * self._cell_px,
             y_px=y_px + (down - radius) * self._cell_px,
-            score=float(likeness[row, col] * min(stands_out[row, col], 1) ** HEADNESS_POWER),
+            score=float(likeness[row, col]) * math.sqrt(min(float(stands_out[row, col]), 1.0)),
             headness=float(stands_out[row, col] * self._headness),
             correlations=likenesses[:, row, col],
         )
@@ -132,15 +130,12 @@ class _Found:
 
 
 def _prior(
-    x_px: np.ndarray, y_px: np.ndarray, expected: Prediction, shape: tuple[int, ...]
-) -> Cells:
-    """Return how likely each place is before it is looked at; none outside of the frame."""
-    spread_px = math.sqrt(PRIOR_SPREAD) * expected.sd_px
-    across = np.exp(-0.5 * ((x_px - expected.x_px) / spread_px) ** 2)
-    down = np.exp(-0.5 * ((y_px - expected.y_px) / spread_px) ** 2)
-    across *= (x_px >= 0) & (x_px <= shape[1] - 1)
-    down *= (y_px >= 0) & (y_px <= shape[0] - 1)
-    return np.outer(down, across).astype(np.float32)
+    places_px: Float64[np.ndarray, " cell"], expected_px: float, sd_px: float, length: int
+) -> Float32[np.ndarray, " cell"]:
+    """Return how likely each place along one axis is before it is looked at; none off the frame."""
+    prior = np.exp((places_px - expected_px) ** 2 * (-0.5 / (PRIOR_SPREAD * sd_px**2)))
+    prior[(places_px < 0) | (places_px > length - 1)] = 0
+    return prior.astype(np.float32)
 
 
 def _peak(values: Float32[np.ndarray, " cell"], at: int) -> float:

@@ -1,12 +1,16 @@
 """Pictures as decoders hand them over: each knows its luma, and RGB in a square only."""
 
+import functools
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float64, UInt8
 
 from rostfine.video.crop import cut_square
+
+NEUTRAL_CHROMA: Final = 128
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,36 @@ class Yuv:
         self, x_px: float, y_px: float, *, size_px: int
     ) -> UInt8[np.ndarray, "row col chan"]:
         """Cut a square around (`x_px`, `y_px`) and convert it (ITU-R BT.601 and BT.709)."""
-        y = cut_square(self.luma, x_px, y_px, cells=size_px).astype(np.float32)
-        blue, red = (
+        luma = cut_square(self.luma, x_px, y_px, cells=size_px)
+        chroma = [
             _cut_chroma(plane, self.luma.shape, (x_px, y_px), size_px) for plane in (self.u, self.v)
-        )
-        if not self.is_full_range:
-            y, blue, red = (y - 16) * (255 / 219), blue * (255 / 224), red * (255 / 224)
-        of_red, of_blue = (0.2126, 0.0722) if self.is_bt709 else (0.299, 0.114)
-        r = y + 2 * (1 - of_red) * red
-        b = y + 2 * (1 - of_blue) * blue
-        g = (y - of_red * r - of_blue * b) / (1 - of_red - of_blue)
-        rgb = np.stack([r, g, b], axis=2)
-        return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+        ]
+        if self.is_full_range and all(plane is None for plane in chroma):
+            return np.repeat(luma[:, :, None], 3, axis=2)
+        neutral = np.full_like(luma, NEUTRAL_CHROMA)
+        chroma = [neutral if plane is None else plane for plane in chroma]
+        to_rgb = _to_rgb(is_full_range=self.is_full_range, is_bt709=self.is_bt709)
+        rgb: UInt8[np.ndarray, "row col chan"] = cv2.transform(cv2.merge([luma, *chroma]), to_rgb)
+        return rgb
+
+
+@functools.cache
+def _to_rgb(*, is_full_range: bool, is_bt709: bool) -> Float64[np.ndarray, "chan 4"]:
+    """Return the matrix from Y, Cb, Cr and 1 to R, G and B."""
+    of_red, of_blue = (0.2126, 0.0722) if is_bt709 else (0.299, 0.114)
+    of_green = 1 - of_red - of_blue
+    red, blue = 2 * (1 - of_red), 2 * (1 - of_blue)
+    convert = np.array(
+        [
+            [1, 0, red],
+            [1, -of_blue * blue / of_green, -of_red * red / of_green],
+            [1, blue, 0],
+        ]
+    )
+    if not is_full_range:
+        convert *= (255 / 219, 255 / 224, 255 / 224)
+    black = np.array([0 if is_full_range else 16, NEUTRAL_CHROMA, NEUTRAL_CHROMA])
+    return np.column_stack([convert, -convert @ black])
 
 
 Picture = Grey | Rgb | Yuv
@@ -80,7 +102,8 @@ def _cut_chroma(
     luma_shape: tuple[int, ...],
     middle_px: tuple[float, float],
     size_px: int,
-) -> Float32[np.ndarray, "row col"]:
+) -> UInt8[np.ndarray, "row col"] | None:
+    """Cut a square of a chroma plane; None where all of it is neutral, as in grey videos."""
     rows, cols = luma_shape
     # One chroma pixel may stand for two by two of luma, for two beside each other, or for one.
     across, down = -(-cols // plane.shape[1]), -(-rows // plane.shape[0])
@@ -90,5 +113,8 @@ def _cut_chroma(
     x_px, y_px = ((at + 0.5) / across - 0.5 for at in middle_px)
     x_px = min(max(x_px, 0.0), plane.shape[1] - 1.0)
     y_px = min(max(y_px, 0.0), plane.shape[0] - 1.0)
-    cut = cut_square(plane, x_px, y_px, cells=size_px, cell_px=1 / across)
-    return cut.astype(np.float32) - 128
+    reach = size_px // 2 + 2
+    top, left = max(0, int(y_px) - reach), max(0, int(x_px) - reach)
+    if (plane[top : int(y_px) + reach, left : int(x_px) + reach] == NEUTRAL_CHROMA).all():
+        return None
+    return cut_square(plane, x_px, y_px, cells=size_px, cell_px=1 / across)

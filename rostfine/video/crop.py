@@ -25,6 +25,12 @@ def cut_square(
     the values, uint8 or float32, stays.
     """
     near, left, top = _surroundings(picture, x_px, y_px, reach_px=cells * cell_px / 2)
+    if cell_px == 1 and _holds(near.shape, x_px - left, y_px - top, reach_px=cells / 2):
+        # The same as below, an eighth of the time.
+        moved: Shaped[np.ndarray, "{cells} {cells} *chan"] = cv2.getRectSubPix(
+            near, (cells, cells), (x_px - left, y_px - top)
+        )
+        return moved
     if cell_px >= 1.5:
         # Without this, pixels between the sampled ones would be lost instead of averaged.
         side = round(cell_px)
@@ -75,6 +81,13 @@ def _surroundings(
     left, right = _span(x_px, reach, cols)
     top, bottom = _span(y_px, reach, rows)
     return np.ascontiguousarray(picture[top:bottom, left:right]), float(left), float(top)
+
+
+def _holds(shape: tuple[int, ...], x_px: float, y_px: float, *, reach_px: float) -> bool:
+    """Tell whether a square is inside of a picture of `shape`, with what interpolation looks at."""
+    reach_px += MARGIN_PX / 2
+    across = reach_px <= x_px <= shape[1] - 1 - reach_px
+    return across and reach_px <= y_px <= shape[0] - 1 - reach_px
 
 
 def _span(middle_px: float, reach: int, size: int) -> tuple[int, int]:
