@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from rostfine.clips.record import Cut, fail
 from rostfine.params import ClipParams, TrackingParams
 from rostfine.schemas import FAILED, LOST, OK
+from rostfine.tracking.back import SURE, find_loss
 from rostfine.tracking.tags import Tag
 from rostfine.tracking.tracker import Follower, Position
 from rostfine.video.crop import inside_square
@@ -40,6 +41,7 @@ class TagRun:
         self._wanted = clips.frames
         self._frames_read = 0
         self._fault = ""
+        self._astray: int | None = None  # the first frame that shows another sperm
 
     @property
     def is_done(self) -> bool:
@@ -104,6 +106,8 @@ class TagRun:
 
     def finish(self, fault: str) -> Cut:
         """Say what came of it; `fault` is what ended the reading."""
+        if self._tracked >= self._clips.frames:
+            self._look_back()
         status, reason = self._outcome(fault)
         if status == FAILED:
             return replace(fail(self._tag, reason), frame_rate_hz=self._frame_rate_hz)
@@ -120,11 +124,24 @@ class TagRun:
             time_s=np.array(self._times_s[: self._tracked]),
             score=np.array([p.score for p in positions], np.float32),
             is_seen=np.array([p.is_seen for p in positions], bool),
+            doubtful_from=self._astray,
         )
+
+    def _look_back(self) -> None:
+        """Ask whether the clip shows the tagged sperm to its end, if there is reason to doubt."""
+        clip = self._positions[: self._clips.frames]
+        if min(position.score for position in clip) < SURE:
+            # Green is near enough to the luma that the sperm was followed in.
+            squares = [np.ascontiguousarray(square[:, :, 1]) for square in self._squares]
+            centre_px = np.array([(position.x_px, position.y_px) for position in clip])
+            self._astray = find_loss(squares, centre_px, self._tracking)
 
     def _outcome(self, fault: str) -> tuple[str, str]:
         if self._fault:
             return FAILED, self._fault
+        if self._astray is not None:
+            at = self._tag.frame + self._astray
+            return LOST, f"lost at frame {at}: followed back, what is seen there is another sperm"
         if self._tracked >= self._clips.frames:
             # What ended the track later, a loss or a damaged frame, is no matter of the clip.
             return OK, ""

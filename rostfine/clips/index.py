@@ -54,6 +54,8 @@ def track_of(cut: Cut) -> pd.DataFrame:
     """Return the rows of a cut in the table of tracks."""
     status = np.where(cut.is_seen, "seen", "unseen").astype(object)
     status[:1] = "tagged"
+    if cut.doubtful_from is not None:
+        status[cut.doubtful_from :] = "doubtful"
     return pd.DataFrame(
         {
             "sample_id": cut.tag.sample_id,

@@ -19,6 +19,7 @@ CODE: Final = (
     "clips/follow.py",
     "clips/record.py",
     "clips/store.py",
+    "tracking/back.py",
     "tracking/motion.py",
     "tracking/template.py",
     "tracking/tracker.py",

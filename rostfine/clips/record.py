@@ -29,6 +29,7 @@ class Cut:
     time_s: Float64[np.ndarray, " tracked"]
     score: Float32[np.ndarray, " tracked"]
     is_seen: Bool[np.ndarray, " tracked"]
+    doubtful_from: int | None = None  # the first of the track that may be another sperm
 
     @property
     def clip_frames(self) -> int | None:

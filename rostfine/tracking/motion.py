@@ -62,6 +62,11 @@ class Motion:
         self._place -= to_place * self._place
         self._x_px, self._y_px = x_px, y_px
 
+    def pan(self, dx_px: float, dy_px: float) -> None:
+        """Learn that the next picture begins so much further to the right and down."""
+        self._x_px -= dx_px
+        self._y_px -= dy_px
+
     def coast(self) -> None:
         """Learn that the head was not found after `predict`."""
         self._dx_px *= DRAG

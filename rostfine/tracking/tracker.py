@@ -75,6 +75,10 @@ class Follower:
         """Whether the head was not seen for too many frames in a row."""
         return self.unseen >= self._params.lost_after
 
+    def pan(self, dx_px: float, dy_px: float) -> None:
+        """Expect the next frame to begin so much further to the right and down than the last."""
+        self._motion.pan(dx_px, dy_px)
+
     def step(self, luma: Luma) -> Position:
         """Find the head in the next frame."""
         expected = self._motion.predict()

@@ -166,5 +166,5 @@ def _words(trail: Trail, frame: int) -> str:
     if frame > trail.frame[-1]:
         return f"{trail.sample_id} ended"
     now = trail.until(frame) - 1
-    unseen = " unseen" if trail.is_presumed[now] else ""
-    return f"{trail.sample_id} {trail.score[now]:.2f}{unseen}"
+    presumed = " presumed" if trail.is_presumed[now] else ""
+    return f"{trail.sample_id} {trail.score[now]:.2f}{presumed}"

@@ -12,8 +12,8 @@ from numpy import ndarray
 from rostfine.errors import VideoError
 from rostfine.video.reader import Frame, Video
 
-UNSEEN: Final = "unseen"
-"""Status of a frame in which the sperm was not recognised: its place is presumed."""
+PRESUMED: Final = ("unseen", "doubtful")
+"""Status of a frame in which the sperm was not recognised, or may be another one."""
 
 VIEW_BOXES: Final = 4.0
 """So many boxes across is what is shown around a head: also who might be taken for it."""
@@ -74,5 +74,5 @@ def _trail(sample_id: str, rows: pd.DataFrame) -> Trail:
         frame=rows["frame"].to_numpy(np.int64),
         place_px=rows[["x_px", "y_px"]].to_numpy(np.float64),
         score=rows["score"].to_numpy(np.float64),
-        is_presumed=(rows["status"] == UNSEEN).to_numpy(np.bool_),
+        is_presumed=rows["status"].isin(PRESUMED).to_numpy(np.bool_),
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rostfine.clips import follow, index
 from rostfine.clips.cut import cut_video
 from rostfine.tracking.tags import Tag
 from rostfine.video import reader
@@ -161,3 +162,15 @@ def test_the_part_of_a_square_that_is_no_reflection_is_told(film, cut, tmp_path)
     path = film(tmp_path / "v.avi", [(10, 8)])
     (found,) = cut(path, [tag("s", 10.0, 8.0)], frames=1, size_px=41)
     assert np.abs(found.inside_px[0] - (10, 12, 41, 41)).max() <= 1
+
+
+def test_a_track_that_went_over_to_a_neighbour_gives_no_clip_and_is_marked(
+    film, cut, tmp_path, monkeypatch
+):
+    path = film(tmp_path / "v.avi", [(40, 50)])
+    monkeypatch.setattr(follow, "SURE", 2.0)
+    monkeypatch.setattr(follow, "find_loss", lambda squares, centre_px, params: 3)
+    (found,) = cut(path, [tag("s", 40.0, 50.0, 2)])
+    assert (found.status, found.frames) == ("lost", None)
+    assert found.reason.startswith("lost at frame 5: followed back")
+    assert index.track_of(found)["status"].to_list() == ["tagged", *["seen"] * 2, *["doubtful"] * 3]
