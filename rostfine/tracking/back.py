@@ -14,6 +14,8 @@ from rostfine.tracking.tracker import Follower
 
 SURE: Final = 0.8
 """Whoever was recognised better than that in every frame is believed."""
+CLEAR: Final = 0.55
+"""Where the way back is recognised worse than that in some frame, it tells nothing."""
 ASTRAY_HEADS: Final = 0.5
 """How far from the middle of the first square the way back may end."""
 
@@ -34,7 +36,7 @@ def find_loss(
     for frame in range(len(squares) - 2, -1, -1):
         follower.pan(*map(float, centre_px[frame] - centre_px[frame + 1]))
         place = follower.step(squares[frame])
-        if not place.is_seen:
+        if place.score < CLEAR:
             return None
         off_px.insert(0, float(np.hypot(place.x_px - middle_px, place.y_px - middle_px)))
     astray = np.array(off_px) > ASTRAY_HEADS * follower.head.length_px
