@@ -82,7 +82,7 @@ def track(
         int | None, typer.Option(help="How many to follow, instead of to the end.")
     ] = None,
     um_per_px: Annotated[
-        float, typer.Option(help="For speeds in um/s and WHO classes.")
+        float, typer.Option(min=1e-6, help="For um/s and WHO classes.")
     ] = math.nan,
     overlay: Annotated[
         bool, typer.Option(help="Also draw the tracks: a film and a sheet.")

@@ -33,7 +33,7 @@ def running_ray(environment: Mapping[str, str] | None = None) -> Iterator[Any]:
         "include_dashboard": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
-    joins = "RAY_ADDRESS" in os.environ
+    joins = bool(os.environ.get("RAY_ADDRESS"))
     for name, value in {**ENVIRONMENT, **(environment or {}), **({} if joins else GUARDED)}.items():
         os.environ.setdefault(name, value)
     import ray

@@ -74,7 +74,7 @@ class HashMemo:
         mark = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
         name = str(path)
         known = self._known.get(name)
-        digest = str(known[3]) if known and known[:3] == mark else sha256_of(path)
+        digest = str(known[-1]) if known and known[:-1] == mark else sha256_of(path)
         if time.time() - stat.st_mtime > SETTLED_S:
             self._seen[name] = [*mark, digest]
         return digest

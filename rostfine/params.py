@@ -27,7 +27,7 @@ class TrackingParams:
     renew: float  # share of the newest frame in the template of recent looks
     min_score: float  # a match below this counts as not seen
     lost_after: Count  # so many frames unseen in a row, and the sperm is lost
-    follow_s: float  # how long, for its motility; as far as its clip at least
+    follow_s: float  # how long, by the video's rate, for its motility; as far as its clip at least
     videos_at_once: Count | None  # null: as many as there are CPUs
     on_bad_input: Literal[
         "stop", "skip"

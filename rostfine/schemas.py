@@ -23,6 +23,13 @@ LOST: Final = "lost"
 FAILED: Final = "failed"
 """Status of a clip: usable; its sperm was lost on the way; its video or tag was unusable."""
 
+TAGGED: Final = "tagged"
+SEEN: Final = "seen"
+UNSEEN: Final = "unseen"
+DOUBTFUL: Final = "doubtful"
+"""Status of a frame of a track; where unseen, its place is presumed; where doubtful, it may show
+another sperm."""
+
 GRADE_COLUMNS: Final = tuple(f"p_{grade}" for grade in GRADES)
 
 

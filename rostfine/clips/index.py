@@ -12,7 +12,19 @@ import pandas as pd
 from rostfine.clips.record import Cut
 from rostfine.clips.sources import Source
 from rostfine.errors import TableError
-from rostfine.schemas import CLIPS, OK, TRACKS, no_rows, read_table, typed, write_table
+from rostfine.schemas import (
+    CLIPS,
+    DOUBTFUL,
+    OK,
+    SEEN,
+    TAGGED,
+    TRACKS,
+    UNSEEN,
+    no_rows,
+    read_table,
+    typed,
+    write_table,
+)
 
 Row = dict[str, Any]
 CLIPS_FILE: Final = "clips.parquet"
@@ -52,10 +64,10 @@ def row_of(cut: Cut, source: Source, *, path: str, content_key: str) -> Row:
 
 def track_of(cut: Cut) -> pd.DataFrame:
     """Return the rows of a cut in the table of tracks."""
-    status = np.where(cut.is_seen, "seen", "unseen").astype(object)
-    status[:1] = "tagged"
+    status = np.where(cut.is_seen, SEEN, UNSEEN).astype(object)
+    status[:1] = TAGGED
     if cut.doubtful_from is not None:
-        status[cut.doubtful_from :] = "doubtful"
+        status[cut.doubtful_from :] = DOUBTFUL
     return pd.DataFrame(
         {
             "sample_id": cut.tag.sample_id,
@@ -81,10 +93,12 @@ def renewed(row: Row, source: Source, *, path: str) -> Row:
 
 def compute_speed_px_s(cut: Cut) -> float:
     """Return the length of the path from frame to frame over its time: the curvilinear velocity."""
-    if len(cut.time_s) < 2 or not cut.time_s[-1] > cut.time_s[0]:
+    places_px = cut.centre_px[: cut.doubtful_from].astype(np.float64)
+    time_s = cut.time_s[: cut.doubtful_from]
+    if len(time_s) < 2 or not time_s[-1] > time_s[0]:
         return math.nan
-    steps = np.diff(cut.centre_px.astype(np.float64), axis=0)
-    return float(np.hypot(steps[:, 0], steps[:, 1]).sum() / (cut.time_s[-1] - cut.time_s[0]))
+    steps = np.diff(places_px, axis=0)
+    return float(np.hypot(steps[:, 0], steps[:, 1]).sum() / (time_s[-1] - time_s[0]))
 
 
 def read_index(folder: Path) -> Index:

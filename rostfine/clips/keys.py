@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -17,15 +18,22 @@ from rostfine.tracking.tags import Tag
 CODE: Final = (
     "clips/cut.py",
     "clips/follow.py",
+    "clips/index.py",
     "clips/record.py",
     "clips/store.py",
     "tracking/back.py",
     "tracking/motion.py",
     "tracking/template.py",
     "tracking/tracker.py",
-    "video/*.py",
+    "video/colour.py",
+    "video/crop.py",
+    "video/decoder.py",
+    "video/depth.py",
+    "video/planes.py",
+    "video/reader.py",
+    "video/stack.py",
 )
-"""What decides a clip, of the package."""
+"""What decides a clip and its row, of the package."""
 
 
 def content_keys(
@@ -39,9 +47,12 @@ def content_keys(
     settings = {**plain(cutting), "code": _code()}
     # Neither what is done about bad input nor by how many changes a good clip.
     del settings["tracking"]["on_bad_input"], settings["tracking"]["videos_at_once"]
-    videos = {
-        video_id: hash_file(source.path) for video_id, source in sources.items() if source.path
-    }
+    videos: dict[str, str] = {}
+    for video_id, source in sources.items():
+        if source.path:
+            # A file that cannot be read is the fault of its own clips, when they are cut.
+            with suppress(OSError):
+                videos[video_id] = hash_file(source.path)
     return {
         tag.sample_id: _hash({**settings, "tag": asdict(tag), "video": videos[tag.video_id]})
         if tag.video_id in videos
@@ -52,7 +63,7 @@ def content_keys(
 
 def _code() -> list[str]:
     package = Path(rostfine.__file__).parent
-    return [sha256_of(path) for pattern in CODE for path in sorted(package.glob(pattern))]
+    return [sha256_of(package / name) for name in CODE]
 
 
 def _hash(content: Any) -> str:

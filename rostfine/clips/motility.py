@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rostfine.params import MotilityParams
-from rostfine.schemas import MOTILITY, typed
+from rostfine.schemas import DOUBTFUL, MOTILITY, typed
 from rostfine.tracking.motility import Motility, classify_motility, measure_motility
 
 IN_UM: Final = {
@@ -29,8 +29,10 @@ def tabulate_motility(
     """Measure each track, by sample; `um_per_px` of a sample may be NaN or missing.
 
     Columns are those of `MOTILITY`: without a scale there are no micrometres and no class, and
-    without times there is nothing at all.
+    without times that rise there is nothing at all. Frames that may show another sperm are left
+    out.
     """
+    tracks = tracks[tracks["status"] != DOUBTFUL]
     rows = [
         {
             "sample_id": str(sample_id),
@@ -44,7 +46,8 @@ def tabulate_motility(
 def _measure(track: pd.DataFrame, scale: float, params: MotilityParams) -> dict[str, Any]:
     places = track[["x_px", "y_px"]].to_numpy(np.float64)
     times = track["time_s"].to_numpy(np.float64)
-    if np.isnan(times).any():
+    # Also false where a time is unknown.
+    if not (np.diff(times) > 0).all():
         motility = Motility()
     else:
         motility = measure_motility(places, times, smoothing_s=params.smoothing_s)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rostfine.errors import TableError
 from rostfine.schemas import VIDEOS, read_table
 
 
@@ -34,7 +35,9 @@ def find_sources(data: Path, video_ids: Iterable[str]) -> dict[str, Source]:
     files: Mapping[str, list[Path]] = defaultdict(list)
     if (data / "raw").is_dir():
         for path in sorted((data / "raw").iterdir()):
-            files[path.stem].append(path)
+            # Neither folders nor links that lead nowhere.
+            if path.is_file():
+                files[path.stem].append(path)
     return {
         video_id: _source(data, video_id, files[video_id], said)
         for video_id in sorted(set(video_ids))
@@ -59,6 +62,12 @@ def _read_videos(path: Path) -> dict[str, tuple[str, float]]:
     if not path.exists():
         return {}
     table = read_table(path, VIDEOS)
+    if "um_per_px" in table and (bad := table["um_per_px"] <= 0).any():
+        row = int(bad.to_numpy().argmax())
+        raise TableError(
+            f"{path}: row {row + 2}, column um_per_px: wanted more than 0, "
+            f"got {table['um_per_px'].iloc[row]:g}"
+        )
     unknown = [math.nan] * len(table)
     scales = table["um_per_px"].to_list() if "um_per_px" in table else unknown
     columns = (table["video_id"].to_list(), table["patient_id"].to_list(), scales)

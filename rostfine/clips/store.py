@@ -13,8 +13,9 @@ from rostfine.clips.record import Cut
 from rostfine.errors import ClipError
 from rostfine.files import written_whole
 
-RECORD = ("centre_px", "time_s", "score", "is_seen", "frame_rate_hz", "content_key")
-"""What a clip says of its track and of itself, without the pictures."""
+TRACK = ("centre_px", "time_s", "score", "is_seen")
+RECORD = (*TRACK, "frame_rate_hz", "content_key")
+"""What a clip says of its track, and of itself, without the pictures."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def write_clip(path: Path, cut: Cut, content_key: str) -> None:
             beside,
             frames=cut.frames,
             inside_px=cut.inside_px,
-            **{name: getattr(cut, name) for name in RECORD[:-1]},
+            **{name: getattr(cut, name) for name in TRACK},
+            frame_rate_hz=cut.frame_rate_hz,
             content_key=content_key,
         )
 
@@ -133,7 +135,7 @@ def _record(path: Path, held: dict[str, Any]) -> ClipRecord:
     for name, (kind, shape) in wanted.items():
         if held[name].dtype != kind or held[name].shape != shape:
             raise _unlike(path, name, kind, shape, held[name])
-    arrays = {name: held[name] for name in RECORD[:-2]}
+    arrays = {name: held[name] for name in TRACK}
     return ClipRecord(
         **arrays,
         frame_rate_hz=float(held["frame_rate_hz"]),

@@ -27,7 +27,8 @@ def track_video(
     """
     if not video.is_file():
         raise VideoError(f"{video}: no such file; wanted a video")
-    others = sorted(set(read_index(out).rows) - {tag.sample_id for tag in tags})
+    held = {*read_index(out).rows, *(path.stem for path in (out / "clips").glob("[!.]*.npz"))}
+    others = sorted(held - {tag.sample_id for tag in tags})
     if others:
         raise InputError(
             f"{out}: holds clips of other samples ({', '.join(others[:5])}); wanted a folder of "

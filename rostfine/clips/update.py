@@ -39,13 +39,15 @@ class Update:
     @property
     def reasons(self) -> list[str]:
         """A line for each sample that has no clip."""
-        bad = self.clips[self.clips["status"] != OK]
-        return [f"{s}: {reason}" for s, reason in zip(bad["sample_id"], bad["reason"], strict=True)]
+        return self._reasons(self.clips["status"] != OK)
 
     @property
     def faults(self) -> list[str]:
         """A line for each sample whose video or tag is unusable."""
-        bad = self.clips[self.clips["status"] == FAILED]
+        return self._reasons(self.clips["status"] == FAILED)
+
+    def _reasons(self, which: pd.Series) -> list[str]:
+        bad = self.clips[which]
         return [f"{s}: {reason}" for s, reason in zip(bad["sample_id"], bad["reason"], strict=True)]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from rostfine.clips.pictures.trails import BEYOND
 from rostfine.clips.store import Clip
-from rostfine.report.figures import TRUE, Figure, as_uri, drawing
+from rostfine.report.figures import TRUE, Figure, drawing
 
 SIZE_IN: Final = (4.7, 2.6)
 
@@ -60,8 +60,3 @@ def crop_middles(clip: Clip, view_px: int) -> UInt8[ndarray, "frame {view_px} {v
     shown = clip.frames[middle].copy()
     shown[~clip.mask[middle]] = BEYOND
     return shown
-
-
-def embed_square(square: UInt8[ndarray, "row col chan"]) -> str:
-    """Return a frame as the URI of an image."""
-    return as_uri(square)

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from rostfine.clips.pictures.trails import VIEW_BOXES, Trail, trails_of
 from rostfine.clips.store import Clip
-from rostfine.report.figures import draw_scores
+from rostfine.report.figures import as_uri, draw_scores
 from rostfine.report.templates import fill
-from rostfine.report.track_figures import crop_middles, draw_lowest, draw_speeds, embed_square
+from rostfine.report.track_figures import crop_middles, draw_lowest, draw_speeds
 from rostfine.schemas import FAILED, LOST, OK
 
 ROWS_SHOWN: Final = 60
@@ -95,7 +95,7 @@ def _strip(row: Mapping[str, Any], trail: Trail, clip: Clip, box_px: int) -> dic
                 "score": f"{score[at]:.2f}",
                 "is_lowest": at == lowest,
                 "is_presumed": bool(trail.is_presumed[at]),
-                "picture": embed_square(square),
+                "picture": as_uri(square),
             }
             for at, square in enumerate(squares)
         ],

@@ -13,7 +13,7 @@ MEASURED: Final = 0.12
 STEADIEST: Final = 0.05
 """The velocity is never trusted more than this, in heads per frame."""
 DRAG: Final = 0.95
-"""What remains of a velocity after a frame without news of it."""
+"""What remains of a velocity after a frame: sperm turn, and do not coast for long."""
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,9 @@ class Decoder:
                 at_s = index / self.frame_rate_hz if time_s is None else float(time_s)
                 yield planes.take(decoded), at_s
                 index += 1
-        except av.FFmpegError as error:
-            raise VideoError(
-                f"{self._path}: frame {index} cannot be decoded: {error.strerror}"
-            ) from error
+        except (av.FFmpegError, ValueError) as error:
+            why = error.strerror if isinstance(error, av.FFmpegError) else error
+            raise VideoError(f"{self._path}: frame {index} cannot be decoded: {why}") from error
 
 
 @contextmanager
@@ -60,13 +59,17 @@ def open_decoder(path: Path) -> Iterator[Decoder]:
     Raises VideoError naming the file if it is no video, or without a frame rate.
     """
     try:
-        container = av.open(str(path))
+        # A title in another encoding is no reason not to read the pictures.
+        container = av.open(str(path), metadata_errors="replace")
     except av.FFmpegError as error:
         raise VideoError(f"{path}: not a readable video: {error.strerror}") from error
     with container:
         if not container.streams.video:
             raise VideoError(f"{path}: holds no video")
-        if not container.streams.video[0].codec_context.width:
+        context = container.streams.video[0].codec_context
+        if context is None:
+            raise VideoError(f"{path}: not a readable video: its codec is unknown")
+        if not context.width:
             raise VideoError(f"{path}: not a readable video: its header is incomplete")
         yield Decoder(container, path)
 

@@ -28,7 +28,15 @@ DEEP_GREY: Final = "I;16"
 
 _DESCRIPTION, _BITS_PER_SAMPLE, _COMPRESSION, _OFFSETS = 270, 258, 259, 273
 _UNCOMPRESSED = 1
-_FAULTS = (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error)
+_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 """What Pillow raises at a damaged TIFF."""
 
 
@@ -71,8 +79,13 @@ class Stack:
                 yield self._page(index)
                 index += 1
         except EOFError:
-            if index == 1 and (self.frame_count or 1) > 1:
+            wanted = self.frame_count or index
+            if index == 1 < wanted:
                 yield from self._behind_the_only_page()
+            elif index < wanted:
+                raise VideoError(
+                    f"{self._path}: page {index} cannot be read: the file says that it has {wanted}"
+                ) from None
         except _FAULTS as error:
             raise VideoError(f"{self._path}: page {index} cannot be read: {error}") from error
 
@@ -106,7 +119,8 @@ class Stack:
         self._image.seek(0)
         tags, first = self._image.tag_v2, np.asarray(self._image)
         is_plain = tags.get(_COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED
-        if not is_plain or self._image.mode == "P" or self._is_deep_colour:
+        is_simple = self._image.mode in {"L", "RGB"} or self._image.mode.startswith(DEEP_GREY)
+        if not is_plain or not is_simple or self._is_deep_colour:
             raise VideoError(f"{self._path}: one page; wanted {self.frame_count} as it says itself")
         for index in range(1, self.frame_count or 1):
             at = tags[_OFFSETS][0] + index * first.nbytes

@@ -11,9 +11,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from jaxtyping import UInt8
 
+from rostfine.video.colour import NEUTRAL_CHROMA
 from rostfine.video.planes import CONVERTS_ON
-
-NEUTRAL_CHROMA: Final = 128
 
 
 @dataclass(frozen=True)

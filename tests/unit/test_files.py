@@ -97,7 +97,7 @@ def test_a_file_that_may_still_be_written_is_not_remembered(tmp_path, monkeypatc
     assert read_through_memo(tmp_path, path, monkeypatch)[1] == 1
 
 
-@pytest.mark.parametrize("damage", ["", "[1]", "{", '{"video": 3}'])
+@pytest.mark.parametrize("damage", ["", "[1]", "{", '{"video": 3}', '{"FILE": [1, 2, 3]}'])
 def test_a_damaged_memo_is_as_good_as_none(tmp_path, old_file, monkeypatch, damage):
-    (tmp_path / "memo.json").write_text(damage)
+    (tmp_path / "memo.json").write_text(damage.replace("FILE", str(old_file)))
     assert read_through_memo(tmp_path, old_file, monkeypatch) == (sha256_of(old_file), 1)

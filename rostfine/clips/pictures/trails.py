@@ -10,10 +10,8 @@ from jaxtyping import Bool, Float64, Int64
 from numpy import ndarray
 
 from rostfine.errors import VideoError
+from rostfine.schemas import DOUBTFUL, UNSEEN
 from rostfine.video.reader import Frame, Video
-
-PRESUMED: Final = ("unseen", "doubtful")
-"""Status of a frame in which the sperm was not recognised, or may be another one."""
 
 VIEW_BOXES: Final = 4.0
 """So many boxes across is what is shown around a head: also who might be taken for it."""
@@ -74,5 +72,5 @@ def _trail(sample_id: str, rows: pd.DataFrame) -> Trail:
         frame=rows["frame"].to_numpy(np.int64),
         place_px=rows[["x_px", "y_px"]].to_numpy(np.float64),
         score=rows["score"].to_numpy(np.float64),
-        is_presumed=rows["status"].isin(PRESUMED).to_numpy(np.bool_),
+        is_presumed=rows["status"].isin([UNSEEN, DOUBTFUL]).to_numpy(np.bool_),
     )

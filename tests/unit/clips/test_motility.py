@@ -12,7 +12,15 @@ PARAMS = MotilityParams(smoothing_s=0.167)
 def track(sample_id: str, step_px: float, time_s: np.ndarray) -> pd.DataFrame:
     count = len(time_s)
     x_px = 50 + step_px * np.arange(count)
-    return pd.DataFrame({"sample_id": sample_id, "time_s": time_s, "x_px": x_px, "y_px": 80.0})
+    return pd.DataFrame(
+        {"sample_id": sample_id, "time_s": time_s, "x_px": x_px, "y_px": 80.0, "status": "seen"}
+    )
+
+
+def then(track: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """A track that goes over to another sperm."""
+    after = other["time_s"] + track["time_s"].max() + 1 / 30
+    return pd.concat([track, other.assign(time_s=after, status="doubtful")])
 
 
 TRACKS = pd.concat(
@@ -21,9 +29,18 @@ TRACKS = pd.concat(
         track("stands", 0.0, np.arange(31) / 30),
         track("unscaled", 2.0, np.arange(16) / 30),
         track("timeless", 2.0, np.full(16, np.nan)),
+        track("twice", 2.0, np.array([0.0, 0.1, 0.1, 0.2])),
+        then(track("astray", 0.0, np.arange(31) / 30), track("astray", 9.0, np.arange(31) / 30)),
     ]
 )
-SCALES = {"swims": 0.5, "stands": 0.5, "unscaled": np.nan, "timeless": 0.5}
+SCALES = {
+    "swims": 0.5,
+    "stands": 0.5,
+    "unscaled": np.nan,
+    "timeless": 0.5,
+    "twice": 0.5,
+    "astray": 0.5,
+}
 
 
 @pytest.fixture
@@ -35,7 +52,7 @@ def table(tmp_path) -> pd.DataFrame:
 
 
 def test_each_track_has_a_row_in_pixels_and_in_micrometres(table):
-    assert table.index.to_list() == ["swims", "stands", "unscaled", "timeless"]
+    assert table.index.to_list() == list(SCALES)
     swims = table.loc["swims"]
     assert (swims["frames"], swims["duration_s"]) == (31, pytest.approx(1.0))
     assert swims["vcl_px_s"] == pytest.approx(60)
@@ -49,11 +66,18 @@ def test_classes_are_told_where_a_scale_is_known_and_only_there(table):
         "stands": "immotile",
         "unscaled": "none",
         "timeless": "none",
+        "twice": "none",
+        "astray": "immotile",
     }
     assert table.loc["unscaled", "vcl_px_s"] == pytest.approx(60)
     assert np.isnan(table.loc["unscaled", "vcl_um_s"])
-    assert table["stands"].to_dict() == {"swims": 0, "stands": 1, "unscaled": 0, "timeless": 0}
+    assert table.index[table["stands"] == 1].to_list() == ["stands", "astray"]
 
 
-def test_a_video_without_times_tells_nothing_of_speed(table):
-    assert table.loc["timeless", ["vcl_px_s", "vsl_px_s", "bcf_hz"]].isna().all()
+@pytest.mark.parametrize("sample_id", ["timeless", "twice"])
+def test_a_video_without_times_that_rise_tells_nothing_of_speed(table, sample_id):
+    assert table.loc[sample_id, ["vcl_px_s", "vsl_px_s", "bcf_hz"]].isna().all()
+
+
+def test_frames_that_may_show_another_sperm_are_left_out(table):
+    assert table.loc["astray", "frames"] == 31

@@ -257,6 +257,27 @@ def test_tracking_into_a_folder_with_other_clips_is_refused_and_changes_nothing(
     assert study.content() == before
 
 
+def test_tracking_into_a_folder_with_clips_that_no_table_tells_of_is_refused(study, tmp_path):
+    precious = tmp_path / "out/clips/precious.npz"
+    precious.parent.mkdir(parents=True)
+    precious.write_bytes(b"clip")
+    with pytest.raises(InputError, match=r"holds clips of other samples \(precious\)"):
+        track_video(
+            study.data / "raw/A.avi",
+            TAGS[:1],
+            tmp_path / "out",
+            Cutting(study.tracking, study.clips),
+        )
+    assert precious.read_bytes() == b"clip"
+
+
+def test_a_folder_and_a_link_to_nowhere_among_the_videos_stop_nothing(study):
+    (study.data / "raw/C.avi").mkdir()
+    (study.data / "raw/D.avi").symlink_to("nowhere")
+    done = study.update([*TAGS, Tag("c1", "C", 0, 1.0, 1.0), Tag("d1", "D", 0, 1.0, 1.0)])
+    assert str(done) == "0 clips kept, 3 cut, 0 lost, 2 failed"
+
+
 def test_tracking_a_video_that_is_not_there_is_one_clear_line(study, tmp_path):
     with pytest.raises(VideoError, match=r"none\.avi: no such file; wanted a video"):
         track_video(tmp_path / "none.avi", TAGS, tmp_path, Cutting(study.tracking, study.clips))

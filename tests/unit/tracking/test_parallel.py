@@ -32,6 +32,10 @@ def refuses(item: int) -> int:
     raise VideoError(f"video {item}: unusable")
 
 
+def refuses_all_but_0(item: int) -> int:
+    return refuses(item) if item else item
+
+
 def test_one_at_a_time_is_this_process_alone_and_in_order():
     done = list(work_through(process_of, [0.0, 0.01, 0.02], at_once=1))
     assert done == [(0.0, HERE), (0.01, HERE), (0.02, HERE)]
@@ -45,6 +49,13 @@ def test_a_little_work_is_not_worth_starting_ray():
 def test_an_error_of_the_work_is_raised_as_it_is():
     with pytest.raises(VideoError, match="video 1: unusable"):
         list(work_through(refuses, [1], at_once=1))
+
+
+def test_an_error_of_a_worker_is_the_one_line_that_it_was(monkeypatch):
+    monkeypatch.setattr(parallel, "START_S", -1.0)
+    with pytest.raises(VideoError) as raised:
+        list(work_through(refuses_all_but_0, [0, 1], at_once=2))
+    assert str(raised.value) == "video 1: unusable"
 
 
 def test_what_would_take_long_is_shared_by_processes_after_the_first_item(monkeypatch):

@@ -13,11 +13,22 @@ def test_the_depth_is_the_smallest_of_a_camera_that_holds_the_first_frame(bright
     np.testing.assert_array_equal(found, [[0, eight]])
 
 
-def test_the_first_frame_that_is_not_black_decides_for_all_and_brighter_values_become_white():
+def test_the_first_frame_that_is_not_black_decides_for_all_and_a_few_brighter_values_become_white():
     depth = Depth()
-    values = [[0, 0], [0, 4000], [16, 160], [65535, 5000]]
-    found = [depth.to_eight_bits(np.array(frame, np.uint16)).tolist() for frame in values]
-    assert found == [[0, 0], [0, 250], [1, 10], [255, 255]]
+    frame = np.zeros((20, 20), np.uint16)
+    assert depth.to_eight_bits(frame).max() == 0
+    frame[0, 0] = 4000
+    assert depth.to_eight_bits(frame)[0, 0] == 4000 >> 4
+    frame[0, 0] = 65535
+    assert depth.to_eight_bits(frame)[0, 0] == 255
+    assert depth.to_eight_bits(frame).sum() == 255
+
+
+def test_a_first_frame_behind_a_closed_shutter_is_no_measure_for_the_others():
+    depth = Depth()
+    depth.to_eight_bits(np.full((20, 20), 40, np.uint16))
+    with pytest.raises(ValueError, match="wanted values below 256, as the first frame has them"):
+        depth.to_eight_bits(np.full((20, 20), 2500, np.uint16))
 
 
 def test_a_depth_that_is_known_is_not_learnt():

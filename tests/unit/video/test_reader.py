@@ -241,3 +241,19 @@ def test_luma_cannot_be_written_to(encode, frames):
         frame = next(video.frames())
         with pytest.raises(ValueError, match="read-only"):
             frame.luma[0, 0] = 1
+
+
+def test_a_title_in_another_encoding_does_not_hide_the_pictures(encode, frames):
+    path = encode("v.avi", frames, "mjpeg", "yuvj420p")
+    content = path.read_bytes()
+    at = content.index(b"ISFT") + 8
+    path.write_bytes(content[:at] + b"Gr\xfc\xdfe" + content[at + 5 :])
+    with open_video(path) as video:
+        assert sum(1 for _ in video.frames()) == len(frames)
+
+
+def test_an_unknown_codec_is_named(encode, frames):
+    path = encode("v.avi", frames, "mjpeg", "yuvj420p")
+    path.write_bytes(path.read_bytes().replace(b"MJPG", b"QZQZ"))
+    with pytest.raises(VideoError, match=r"v\.avi: not a readable video"), open_video(path):
+        pass
