@@ -81,9 +81,7 @@ def track(
     frames: Annotated[
         int | None, typer.Option(help="How many to follow, instead of to the end.")
     ] = None,
-    um_per_px: Annotated[
-        float, typer.Option(min=1e-6, help="For um/s and WHO classes.")
-    ] = math.nan,
+    um_per_px: Annotated[float, typer.Option(help="For um/s and WHO classes.")] = math.nan,
     overlay: Annotated[
         bool, typer.Option(help="Also draw the tracks: a film and a sheet.")
     ] = False,
@@ -94,10 +92,13 @@ def track(
     """Follow tagged sperm of VIDEO to its end, and cut their clips into OUT."""
     from rostfine.clips.cut import Cutting
     from rostfine.clips.track import draw_tracks, tell_motility, track_video
+    from rostfine.clips.update import stop_at_faults
 
     settings = load_params(params)
     if frames is not None and frames < settings.clips.frames:
         raise InputError(f"--frames: wanted {settings.clips.frames}, a clip, or more; got {frames}")
+    if um_per_px <= 0:
+        raise InputError(f"--um-per-px: wanted more than 0, got {um_per_px:g}")
     most_frames = math.inf if frames is None else float(frames)
     wanted = _wanted_tags(video, tag, tags, frame)
     with progress(f"following sperm of {video.name}", len(wanted)) as advance:
@@ -114,6 +115,7 @@ def track(
     if overlay:
         told += draw_tracks(video, out, update, box_px=round(settings.tracking.max_head_px))
     print(f"{out}: {update}; see {', '.join(path.name for path in told)}")
+    stop_at_faults(update, settings.tracking)
 
 
 def _wanted_tags(
@@ -125,7 +127,10 @@ def _wanted_tags(
     if (tag is None) == (tags is None):
         raise InputError("wanted either --tag X,Y or --tags TABLE")
     if tags is None:
-        return [TaggedSperm(video.stem, video.stem, frame, *_point(tag or ""))]
+        x_px, y_px = _point(tag or "")
+        # A name for each place, so that a second sperm of a video does not replace the first.
+        name = f"{video.stem}_{frame}_{x_px:g}_{y_px:g}"
+        return [TaggedSperm(name, video.stem, frame, x_px, y_px)]
     wanted = [t for t in read_tags(tags) if t.video_id == video.stem]
     if not wanted:
         raise InputError(f"{tags}: no tag of video {video.stem!r}")

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rostfine.clips.cut import Cutting
-from rostfine.clips.index import read_index
 from rostfine.clips.kept import ClipFolder
 from rostfine.clips.motility import tabulate_motility
 from rostfine.clips.sources import Source
-from rostfine.clips.update import Update, stop_at_faults, update_clips
+from rostfine.clips.update import Update, update_clips
 from rostfine.errors import InputError, VideoError
 from rostfine.params import MotilityParams
 from rostfine.schemas import LOST, MOTILITY, TRACKS, read_table, write_table
@@ -21,13 +20,14 @@ def track_video(
 ) -> Update:
     """Follow tagged sperm of one video; write `clips/`, clips.parquet, tracks.parquet into `out`.
 
-    Raises VideoError if there is no such file, InputError if `out` holds clips of other samples,
-    which would be gone, and InputError with a line for each sample that failed, after all others
-    are written, if `tracking.on_bad_input` is stop.
+    Raises VideoError if there is no such file, and InputError if `out` is a file, or holds clips
+    of other samples, which would be gone.
     """
     if not video.is_file():
         raise VideoError(f"{video}: no such file; wanted a video")
-    held = {*read_index(out).rows, *(path.stem for path in (out / "clips").glob("[!.]*.npz"))}
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: wanted a folder to write into, found a file")
+    held = {path.stem for path in (out / "clips").glob("[!.]*.npz")}
     others = sorted(held - {tag.sample_id for tag in tags})
     if others:
         raise InputError(
@@ -38,9 +38,7 @@ def track_video(
         tag.video_id: Source(video, fault="", patient_id=tag.video_id, um_per_px=um_per_px)
         for tag in tags
     }
-    update = update_clips(ClipFolder(folder=out, root=out), tags, sources, cutting)
-    stop_at_faults(update, cutting.tracking)
-    return update
+    return update_clips(ClipFolder(folder=out, root=out), tags, sources, cutting)
 
 
 def tell_motility(out: Path, params: MotilityParams, *, um_per_px: float) -> Path:

@@ -13,7 +13,7 @@ from rostfine.clips.store import Clip
 from rostfine.report.figures import as_uri, draw_scores
 from rostfine.report.templates import fill
 from rostfine.report.track_figures import crop_middles, draw_lowest, draw_speeds
-from rostfine.schemas import FAILED, LOST, OK
+from rostfine.schemas import DOUBTFUL, FAILED, LOST, OK
 
 ROWS_SHOWN: Final = 60
 
@@ -39,7 +39,9 @@ def choose_worst(clips: pd.DataFrame, count: int) -> list[str]:
 
 def render_tracks(data: TracksData) -> str:
     """Draw what there is to draw, and fill the template."""
-    trails = {trail.sample_id: trail for trail in trails_of(data.tracks)}
+    # What may be another sperm tells nothing of this one.
+    tracks = data.tracks[data.tracks["status"] != DOUBTFUL]
+    trails = {trail.sample_id: trail for trail in trails_of(tracks)}
     rows: dict[str, dict[str, Any]] = {
         str(row["sample_id"]): {str(name): value for name, value in row.items()}
         for row in data.clips.to_dict("records")

@@ -65,6 +65,7 @@ def test_it_follows_all_tags_and_draws_them(study):
     ("options", "words"),
     [
         (("data/raw/V001.avi", "--tag", "9,9", "--frames", "5"), "--frames: wanted 16, a clip"),
+        (("data/raw/V001.avi", "--tag", "9,9", "--um-per-px", "0"), "--um-per-px: wanted more"),
         (("data/raw/V001.avi",), "wanted either --tag X,Y or --tags TABLE"),
         (("data/raw/V001.avi", "--tag", "9,9", "--tags", "data/tags.csv"), "wanted either --tag"),
         (("data/raw/none.avi", "--tag", "9,9"), "none.avi: no such file; wanted a video"),
@@ -78,3 +79,35 @@ def test_what_cannot_be_is_one_clear_line(study, tmp_path, options, words):
     told = [line for line in done.stderr.splitlines() if not line.startswith("following sperm")]
     assert len(told) == 1
     assert words in told[0]
+
+
+def test_one_bad_tag_costs_the_good_one_nothing(study, tmp_path):
+    tags = (study / "data/tags.csv").read_text().splitlines()[:2]
+    (tmp_path / "tags.csv").write_text("\n".join([*tags, "out,V001,0,9999,9"]))
+    out = tmp_path / "out"
+    done = track(
+        study, "data/raw/V001.avi", "--tags", str(tmp_path / "tags.csv"), "--out", str(out)
+    )
+    assert done.returncode != 0
+    assert "1 cut, 0 lost, 1 failed" in done.stdout
+    assert len(pd.read_parquet(out / "motility.parquet")) == 1
+
+
+def test_a_second_tag_does_not_replace_the_clip_of_the_first(study, tmp_path):
+    first, second = pd.read_csv(study / "data/tags.csv").itertuples()
+    places = [f"--tag={t.x_px},{t.y_px} --frame={t.frame}".split() for t in (first, second)]
+    out = tmp_path / "out"
+    assert track(study, "data/raw/V001.avi", *places[0], "--out", str(out)).returncode == 0
+    clips = {path.name: path.read_bytes() for path in (out / "clips").iterdir()}
+    done = track(study, "data/raw/V001.avi", *places[1], "--out", str(out))
+    assert done.returncode != 0
+    assert "wanted a folder of its own" in done.stderr
+    assert {path.name: path.read_bytes() for path in (out / "clips").iterdir()} == clips
+
+
+def test_a_file_is_no_folder_to_write_into(study, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    done = track(study, "data/raw/V001.avi", "--tag", "9,9", "--out", str(tmp_path / "out"))
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1].endswith("wanted a folder to write into, found a file")
+    assert (tmp_path / "out").read_text() == "mine"

@@ -11,7 +11,7 @@ from rostfine.clips.kept import ClipFolder
 from rostfine.clips.sources import find_sources
 from rostfine.clips.store import read_clip
 from rostfine.clips.track import track_video
-from rostfine.clips.update import update_clips
+from rostfine.clips.update import stop_at_faults, update_clips
 from rostfine.errors import InputError, VideoError
 from rostfine.tracking.tags import Tag
 
@@ -223,11 +223,12 @@ def test_tracking_one_video_writes_clips_and_tables_and_tells_of_bad_tags(
     tags = [TAGS[0], Tag("out", "A", 0, 500.0, 5.0)]
     tracking = replace(study.tracking, on_bad_input=on_bad_input)
     video, out = study.data / "raw/A.avi", tmp_path / "out"
+    done = track_video(video, tags, out, Cutting(tracking, study.clips, math.inf))
     if on_bad_input == "stop":
         with pytest.raises(InputError, match=r"^out: .*A\.avi: the tag at x 500, y 5 lies outside"):
-            track_video(video, tags, out, Cutting(tracking, study.clips, math.inf))
+            stop_at_faults(done, tracking)
     else:
-        track_video(video, tags, out, Cutting(tracking, study.clips, math.inf))
+        stop_at_faults(done, tracking)
     table = pd.read_parquet(out / "clips.parquet")
     assert table["status"].to_list() == ["ok", "failed"]
     assert table["path"][0] == "clips/a1.npz"
