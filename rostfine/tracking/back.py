@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from rostfine.params import TrackingParams
 from rostfine.tracking.tracker import Follower
 
-SURE: Final = 0.8
+SURE: Final = 0.7
 """Whoever was recognised better than that in every frame is believed."""
 CLEAR: Final = 0.55
 """Where the way back is recognised worse than that in some frame, it tells nothing."""
