@@ -40,7 +40,7 @@ def exact(name) -> dict[str, np.ndarray]:
     return {key: value.astype(np.float64) for key, value in numbers(name).items()}
 
 
-def close(ours, known, dtype):
+def assert_close(ours, known, dtype):
     ours = ours.numpy() if isinstance(ours, torch.Tensor) else np.asarray(ours)
     assert ours.shape == known.shape
     np.testing.assert_allclose(ours, known, rtol=0, atol=TOLERANCE[dtype])
@@ -133,24 +133,24 @@ def test_rows_of_the_plain_rollout_sum_to_1():
 def test_every_block_puts_out_the_known_tokens(dtype):
     encoder, known = loaded(TimeSformer(small_encoder()), dtype).encoder, numbers("timesformer")
     tokens = encoder.embed(clip_of("clip", dtype))
-    close(sequence(tokens), known["embedded"], dtype)
+    assert_close(sequence(tokens), known["embedded"], dtype)
     for depth, block in enumerate(encoder.blocks):
         tokens, _ = block(tokens)
-        close(sequence(tokens), known["block_out"][:, depth], dtype)
-    close(sequence(encoder(clip_of("clip", dtype))), known["tokens"], dtype)
+        assert_close(sequence(tokens), known["block_out"][:, depth], dtype)
+    assert_close(sequence(encoder(clip_of("clip", dtype))), known["tokens"], dtype)
 
 
 @torch.no_grad()
 def test_timesformer_has_the_known_maps_features_logits_and_rollout(dtype):
     model, known = loaded(TimeSformer(small_encoder()), dtype), numbers("timesformer")
     output = model(clip_of("clip", dtype), maps=True)
-    close(output.maps.time, known["time"], dtype)
-    close(output.maps.space, known["space"], dtype)
-    close(spread(rollout_of(output)), known["rollout"], dtype)
+    assert_close(output.maps.time, known["time"], dtype)
+    assert_close(output.maps.space, known["space"], dtype)
+    assert_close(spread(rollout_of(output)), known["rollout"], dtype)
     fast, folded = model(clip_of("clip", dtype)), fold_time(model)(clip_of("clip", dtype))
     for each in (output, fast, folded):
-        close(each.features["g"], known["features"], dtype)
-        close(each.logits[0], known["logits"], dtype)
+        assert_close(each.features["g"], known["features"], dtype)
+        assert_close(each.logits[0], known["logits"], dtype)
 
 
 @torch.no_grad()
@@ -158,8 +158,8 @@ def test_timesformer_has_the_known_maps_features_logits_and_rollout(dtype):
 def test_a_clip_of_another_size_has_the_known_embedding_and_logits(dtype, other):
     model, known = loaded(TimeSformer(small_encoder()), dtype), numbers("timesformer")
     clip = clip_of(f"clip_{other}", dtype)
-    close(sequence(model.encoder.embed(clip)), known[f"embedded_{other}"], dtype)
-    close(model(clip).logits[0], known[f"logits_{other}"], dtype)
+    assert_close(sequence(model.encoder.embed(clip)), known[f"embedded_{other}"], dtype)
+    assert_close(model(clip).logits[0], known[f"logits_{other}"], dtype)
 
 
 @torch.no_grad()
@@ -170,10 +170,10 @@ def test_rostfine_selects_and_predicts_what_is_known(dtype, variant, maps):
     assert output.branches == BRANCHES
     assert output.selected.tolist() == known["selected"].tolist()
     for row, name in enumerate(BRANCHES):
-        close(output.features[name], known[f"feature_{name}"], dtype)
-        close(output.logits[row], known[f"logits_{name}"], dtype)
-        close(output.distributions[row], known[f"distribution_{name}"], dtype)
-    close(output.distribution, known["distribution"], dtype)
+        assert_close(output.features[name], known[f"feature_{name}"], dtype)
+        assert_close(output.logits[row], known[f"logits_{name}"], dtype)
+        assert_close(output.distributions[row], known[f"distribution_{name}"], dtype)
+    assert_close(output.distribution, known["distribution"], dtype)
 
 
 @torch.no_grad()
@@ -182,19 +182,21 @@ def test_rostfine_has_the_known_maps_and_rollouts(dtype, variant):
     flaws = replace(VARIANTS[variant], raw_attention_maps=False)
     output = loaded(small_rostfine(flaws), dtype)(clip_of("clip", dtype), maps=True)
     known, encoder = numbers(variant), numbers("timesformer")
-    close(output.maps.time, encoder["time"], dtype)
-    close(output.maps.space, encoder["space"], dtype)
-    close(output.maps.fgs, known["fgs"], dtype)
-    close(output.maps.fgt, known["fgt"], dtype)
-    close(spread(rollout_of(output, variant=flaws)), known["rollout"], dtype)
+    assert_close(output.maps.time, encoder["time"], dtype)
+    assert_close(output.maps.space, encoder["space"], dtype)
+    assert_close(output.maps.fgs, known["fgs"], dtype)
+    assert_close(output.maps.fgt, known["fgt"], dtype)
+    assert_close(spread(rollout_of(output, variant=flaws)), known["rollout"], dtype)
     for name in BRANCHES:
-        close(spread(rollout_of(output, name, variant=flaws)), known[f"rollout_{name}"], dtype)
+        assert_close(
+            spread(rollout_of(output, name, variant=flaws)), known[f"rollout_{name}"], dtype
+        )
 
 
 @torch.no_grad()
 def test_the_published_picture_is_the_known_one(dtype):
     output = loaded(small_rostfine(PUBLISHED), dtype)(clip_of("clip", dtype), maps=True)
-    close(selection_map(output), numbers("published")["picture"], dtype)
+    assert_close(selection_map(output), numbers("published")["picture"], dtype)
 
 
 @torch.no_grad()
@@ -210,10 +212,10 @@ def test_each_switch_does_by_itself_what_it_does_in_the_plain_code(flaws):
     model = loaded(small_rostfine(variant), torch.float64)
     output = model(clip_of("clip", torch.float64)[1:], maps=True)
     assert output.selected[0].tolist() == plain.selected.tolist()
-    close(output.distribution[0], plain.distribution, torch.float64)
+    assert_close(output.distribution[0], plain.distribution, torch.float64)
     rollouts = rostfine_rollout(plain, residual=not bare_branches)
     wanted = on_patches(sum(rollouts.values()) / 3, draw.FRAMES)
-    close(rollout_of(output, variant=variant).patches[0], wanted, torch.float64)
+    assert_close(rollout_of(output, variant=variant).patches[0], wanted, torch.float64)
 
 
 def test_losses_and_diversity_of_rostfine_are_the_known_ones(dtype, variant):
@@ -221,12 +223,12 @@ def test_losses_and_diversity_of_rostfine_are_the_known_ones(dtype, variant):
     features = {name: torch.from_numpy(known[f"feature_{name}"]).to(dtype) for name in BRANCHES}
     for name, branch in product(make_small.LOSSES, BRANCHES):
         predicted = torch.from_numpy(known[f"distribution_{branch}"]).to(dtype)
-        close(losses_of(PAPER)[name](predicted, label), known[f"{name}_{branch}"], dtype)
+        assert_close(losses_of(PAPER)[name](predicted, label), known[f"{name}_{branch}"], dtype)
         published = losses_of(PUBLISHED)["js"](predicted, label)
-        close(published, known[f"js_published_{branch}"], dtype)
-    close(diversity(features, ["gs", "gt", "st"]), known["diversity"], dtype)
+        assert_close(published, known[f"js_published_{branch}"], dtype)
+    assert_close(diversity(features, ["gs", "gt", "st"]), known["diversity"], dtype)
     for pair in ("gs", "gt", "st"):
-        close(diversity(features, [pair]), known[f"diversity_{pair}"], dtype)
+        assert_close(diversity(features, [pair]), known[f"diversity_{pair}"], dtype)
 
 
 def test_losses_and_metrics_of_30_predictions_are_the_known_ones():
@@ -234,16 +236,16 @@ def test_losses_and_metrics_of_30_predictions_are_the_known_ones():
     predicted, label = known["predicted"], known["label"]
     for name in make_small.LOSSES:
         loss = losses_of(PAPER)[name](torch.from_numpy(predicted), torch.from_numpy(label))
-        close(loss, known[name], exactly)
+        assert_close(loss, known[name], exactly)
     for name, metric in metrics_of(PAPER).items():
-        close(metric(predicted, label).mean(), known[name], exactly)
+        assert_close(metric(predicted, label).mean(), known[name], exactly)
     loss = losses_of(PUBLISHED)["js"](torch.from_numpy(predicted), torch.from_numpy(label))
-    close(loss, known["js_published"], exactly)
+    assert_close(loss, known["js_published"], exactly)
     metric = metrics_of(PUBLISHED)["js"](predicted, label).mean()
-    close(metric, known["js_published_as_metric"], exactly)
+    assert_close(metric, known["js_published_as_metric"], exactly)
     for order in ("descending", "ascending"):
         ours = [
             balanced_accuracy(predicted, label, rank, ascending=order == "ascending")
             for rank in range(1, draw.GRADES + 1)
         ]
-        close(ours, known[f"balanced_accuracy_{order}"], exactly)
+        assert_close(ours, known[f"balanced_accuracy_{order}"], exactly)

@@ -22,7 +22,7 @@ FLAWS = {
 }
 
 
-def close(ours, theirs, tolerance):
+def assert_close(ours, theirs, tolerance):
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     assert ours.shape == theirs.shape
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
@@ -58,22 +58,22 @@ def test_the_plain_timesformer_is_the_published_one_within_1e_4(plain_timesforme
     known = arrays("timesformer_small")
     for sample, clip in enumerate(known["clip"]):
         encoding, features, logits = plain_timesformer(clip)
-        close(encoding.embedded, known["embedded"][sample], PUBLISHED)
-        close(encoding.block_out, known["block_out"][sample], PUBLISHED)
-        close(encoding.space, known["spatial_attn"][sample], PUBLISHED)
-        close(encoding.time, known["temporal_attn"][sample], PUBLISHED)
-        close(encoding.tokens, known["tokens"][sample], PUBLISHED)
-        close(features, known["features"][sample], PUBLISHED)
-        close(logits, known["logits"][sample], PUBLISHED)
+        assert_close(encoding.embedded, known["embedded"][sample], PUBLISHED)
+        assert_close(encoding.block_out, known["block_out"][sample], PUBLISHED)
+        assert_close(encoding.space, known["spatial_attn"][sample], PUBLISHED)
+        assert_close(encoding.time, known["temporal_attn"][sample], PUBLISHED)
+        assert_close(encoding.tokens, known["tokens"][sample], PUBLISHED)
+        assert_close(features, known["features"][sample], PUBLISHED)
+        assert_close(logits, known["logits"][sample], PUBLISHED)
 
 
 @pytest.mark.parametrize("other", ["other_size", "two_frames", "nonsquare"])
 def test_the_plain_timesformer_takes_other_sizes_as_published(plain_timesformer, arrays, other):
     known = arrays("timesformer_small")
     encoding, _, logits = plain_timesformer(known[f"clip_{other}"][0])
-    close(logits, known[f"logits_{other}"][0], PUBLISHED)
+    assert_close(logits, known[f"logits_{other}"][0], PUBLISHED)
     if other == "other_size":
-        close(encoding.tokens, known["tokens_other_size"][0], PUBLISHED)
+        assert_close(encoding.tokens, known["tokens_other_size"][0], PUBLISHED)
 
 
 @pytest.mark.parametrize("flaws", FLAWS)
@@ -87,17 +87,17 @@ def test_the_plain_rostfine_is_the_published_one_within_1e_4(weights, arrays, fl
             for name, value in known.items()
             if name.startswith(flaws) and value.shape[:1] == (3,)
         }
-        close(result.encoding.tokens, known["tokens"][sample], PUBLISHED)
-        close(result.encoding.space.swapaxes(0, 1), known["spatial_attn"][sample], PUBLISHED)
-        close(result.score, theirs["score"], PUBLISHED)
+        assert_close(result.encoding.tokens, known["tokens"][sample], PUBLISHED)
+        assert_close(result.encoding.space.swapaxes(0, 1), known["spatial_attn"][sample], PUBLISHED)
+        assert_close(result.score, theirs["score"], PUBLISHED)
         assert result.selected.tolist() == theirs["indices"].tolist()
-        close(result.encoding.tokens[result.taken.ravel()], theirs["selected"], PUBLISHED)
+        assert_close(result.encoding.tokens[result.taken.ravel()], theirs["selected"], PUBLISHED)
         for name in BRANCHES:
-            close(result.features[name], theirs[f"v{name}"], PUBLISHED)
-            close(result.distributions[name], theirs[f"out_{name}"], PUBLISHED)
-        close(result.distribution, theirs["out"], PUBLISHED)
+            assert_close(result.features[name], theirs[f"v{name}"], PUBLISHED)
+            assert_close(result.distributions[name], theirs[f"out_{name}"], PUBLISHED)
+        assert_close(result.distribution, theirs["out"], PUBLISHED)
         picture = published_picture(result, own, settings)
-        close(picture, theirs["attn_map"], PUBLISHED)
+        assert_close(picture, theirs["attn_map"], PUBLISHED)
 
 
 def test_a_plain_bare_branch_is_the_published_one_within_1e_4(weights, arrays):
@@ -105,9 +105,9 @@ def test_a_plain_bare_branch_is_the_published_one_within_1e_4(weights, arrays):
     settings = Settings(4, 4, 3, bare_branches=True)
     for sample, tokens in enumerate(known["branch_in"]):
         out, maps = branch(tokens.astype(np.float64), own, "fgt", settings)
-        close(out, known["branch_t_out"][sample], PUBLISHED)
+        assert_close(out, known["branch_t_out"][sample], PUBLISHED)
         for depth in range(2):
-            close(maps[depth], known[f"branch_t_attn{depth}"][sample], PUBLISHED)
+            assert_close(maps[depth], known[f"branch_t_attn{depth}"][sample], PUBLISHED)
 
 
 @pytest.mark.parametrize("flaws", FLAWS)
