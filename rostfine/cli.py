@@ -97,8 +97,8 @@ def track(
     settings = load_params(params)
     if frames is not None and frames < settings.clips.frames:
         raise InputError(f"--frames: wanted {settings.clips.frames}, a clip, or more; got {frames}")
-    if um_per_px <= 0:
-        raise InputError(f"--um-per-px: wanted more than 0, got {um_per_px:g}")
+    if not (math.isnan(um_per_px) or 0 < um_per_px < math.inf):
+        raise InputError(f"--um-per-px: wanted a length of more than 0, got {um_per_px:g}")
     most_frames = math.inf if frames is None else float(frames)
     wanted = _wanted_tags(video, tag, tags, frame)
     with progress(f"following sperm of {video.name}", len(wanted)) as advance:

@@ -18,7 +18,10 @@ ABOUT_WEIGHTS = (
     "Files of pretrained weights. Name one in params.yaml, experiments.<name>.model.pretrained,\n"
     "as data/weights/FILE; `dvc add` keeps it. A change here trains every experiment again.\n"
 )
-IGNORED_BY_GIT = "/data/raw/\n/data/votes/\n/mlflow.db*\n/mlartifacts/\n/truth/\n/.ray-*\n"
+IGNORED_BY_GIT = (
+    "/data/raw/\n/data/votes/\n/data/.video-hashes.json\n"
+    "/mlflow.db*\n/mlartifacts/\n/truth/\n/.ray-*\n"
+)
 
 
 def find_workspace(start: Path) -> Path | None:

@@ -32,7 +32,7 @@ class Jobs:
     def do_all(self, tags: Sequence[Tag], sources: Mapping[str, Source]) -> Iterator[list[Cut]]:
         """Yield what came of the tags of each video, without pictures, in the order they are done.
 
-        Clips that are good are in `folder` by then. A video that is read costs its own tags only.
+        Clips that are good are in `folder` by then. A bad video costs its own tags only.
         """
         jobs = []
         for video_id, wanted in _by_video(tags).items():

@@ -65,7 +65,7 @@ def test_it_follows_all_tags_and_draws_them(study):
     ("options", "words"),
     [
         (("data/raw/V001.avi", "--tag", "9,9", "--frames", "5"), "--frames: wanted 16, a clip"),
-        (("data/raw/V001.avi", "--tag", "9,9", "--um-per-px", "0"), "--um-per-px: wanted more"),
+        (("data/raw/V001.avi", "--tag", "9,9", "--um-per-px", "0"), "--um-per-px: wanted a length"),
         (("data/raw/V001.avi",), "wanted either --tag X,Y or --tags TABLE"),
         (("data/raw/V001.avi", "--tag", "9,9", "--tags", "data/tags.csv"), "wanted either --tag"),
         (("data/raw/none.avi", "--tag", "9,9"), "none.avi: no such file; wanted a video"),

@@ -29,18 +29,13 @@ TRACKS = pd.concat(
         track("stands", 0.0, np.arange(31) / 30),
         track("unscaled", 2.0, np.arange(16) / 30),
         track("timeless", 2.0, np.full(16, np.nan)),
+        track("lost at once", 2.0, np.full(1, np.nan)),
         track("twice", 2.0, np.array([0.0, 0.1, 0.1, 0.2])),
         then(track("astray", 0.0, np.arange(31) / 30), track("astray", 9.0, np.arange(31) / 30)),
     ]
 )
-SCALES = {
-    "swims": 0.5,
-    "stands": 0.5,
-    "unscaled": np.nan,
-    "timeless": 0.5,
-    "twice": 0.5,
-    "astray": 0.5,
-}
+NAMES = ["swims", "stands", "unscaled", "timeless", "lost at once", "twice", "astray"]
+SCALES = {**dict.fromkeys(NAMES, 0.5), "unscaled": np.nan}
 
 
 @pytest.fixture
@@ -66,6 +61,7 @@ def test_classes_are_told_where_a_scale_is_known_and_only_there(table):
         "stands": "immotile",
         "unscaled": "none",
         "timeless": "none",
+        "lost at once": "none",
         "twice": "none",
         "astray": "immotile",
     }
@@ -74,7 +70,7 @@ def test_classes_are_told_where_a_scale_is_known_and_only_there(table):
     assert table.index[table["stands"] == 1].to_list() == ["stands", "astray"]
 
 
-@pytest.mark.parametrize("sample_id", ["timeless", "twice"])
+@pytest.mark.parametrize("sample_id", ["timeless", "lost at once", "twice"])
 def test_a_video_without_times_that_rise_tells_nothing_of_speed(table, sample_id):
     assert table.loc[sample_id, ["vcl_px_s", "vsl_px_s", "bcf_hz"]].isna().all()
 

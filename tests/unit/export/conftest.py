@@ -29,6 +29,12 @@ PARAMS = RoSTFineParams(
 )
 
 
+@pytest.fixture
+def params() -> RoSTFineParams:
+    """What the exported model is built from."""
+    return PARAMS
+
+
 @pytest.fixture(scope="session")
 def input() -> InputParams:
     return INPUT

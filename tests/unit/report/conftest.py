@@ -1,4 +1,5 @@
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -68,3 +69,14 @@ def _clips(names: list[str], patients: tuple[str, ...]) -> pd.DataFrame:
 
 def _history() -> list[dict[str, float]]:
     return [{"epoch": epoch, "total": 1 / (1 + epoch)} for epoch in range(5)]
+
+
+@pytest.fixture(scope="session")
+def text_of():
+    """Return what a page says, without its pictures."""
+
+    def read(html: str) -> str:
+        body = re.sub(r"<(style|svg).*?</\1>", " ", html, flags=re.DOTALL)
+        return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+    return read

@@ -16,12 +16,7 @@ def page(data: ReportData) -> Page:
     return render_page(data)
 
 
-def text_of(html: str) -> str:
-    body = re.sub(r"<(style|svg).*?</\1>", " ", html, flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
-
-
-def test_the_page_tells_the_counts(page: Page) -> None:
+def test_the_page_tells_the_counts(page: Page, text_of) -> None:
     text = text_of(page.html)
     for told in ("videos 16", "patients 16", "clips 30", "lost on the way 1", "failed 0"):
         assert told in text
@@ -30,7 +25,7 @@ def test_the_page_tells_the_counts(page: Page) -> None:
     assert "Registered as models:/m@champion Version 7" in text
 
 
-def test_the_page_holds_each_number_of_the_summary(page: Page, data: ReportData) -> None:
+def test_the_page_holds_each_number_of_the_summary(page: Page, data: ReportData, text_of) -> None:
     text = text_of(page.html)
     for _, row in data.summary.iterrows():
         digits = 3 if row["metric"].startswith("bacc") else 4
@@ -45,19 +40,20 @@ def test_the_page_holds_each_number_of_the_summary(page: Page, data: ReportData)
 
 def test_half_the_way_to_the_truth_is_75_percent_below_zero_r_give_or_take_the_folds(
     page: Page,
+    text_of,
 ) -> None:
     shares = re.findall(r"over all clips, (\d+)% below ZeroR", text_of(page.html))
     assert len(shares) == 3
     assert 70 <= int(shares[0]) <= 80
 
 
-def test_the_page_holds_each_number_of_each_fold(page: Page, data: ReportData) -> None:
+def test_the_page_holds_each_number_of_each_fold(page: Page, data: ReportData, text_of) -> None:
     text = text_of(page.html)
     for _, row in data.fold_metrics.iterrows():
         assert f"{row['value']:.{3 if row['metric'].startswith('bacc') else 4}f}" in text
 
 
-def test_a_sample_shows_both_distributions_and_its_emd(page: Page) -> None:
+def test_a_sample_shows_both_distributions_and_its_emd(page: Page, text_of) -> None:
     text = text_of(page.html)
     assert "S03 patient P01, EMD 0.160" in text
     assert "A 1.00 0.60 B 0.00 0.40 C 0.00 0.00" in text

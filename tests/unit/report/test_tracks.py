@@ -70,11 +70,6 @@ def page(data: TracksData) -> str:
     return render_tracks(data)
 
 
-def text_of(html: str) -> str:
-    body = re.sub(r"<(style|svg).*?</\1>", " ", html, flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
-
-
 def test_the_worst_are_the_usable_ones_of_the_lowest_scores():
     assert choose_worst(make_clips(), 5) == ["S<2>", "S1"]
     assert choose_worst(make_clips(), 1) == ["S<2>"]
@@ -91,7 +86,7 @@ def test_the_page_tells_how_many_are_ok_lost_and_failed(page):
     }
 
 
-def test_each_frame_of_a_worst_track_has_its_number_and_its_score(page):
+def test_each_frame_of_a_worst_track_has_its_number_and_its_score(page, text_of):
     text = text_of(page)
     assert "V1: lowest 0.22, mean 0.22, 15 µm/s, longest step 5.0 px, 1 of 4 frames" in text
     assert "5 1.00 6 0.22 7 0.60 8 0.80" in text
@@ -120,26 +115,26 @@ def test_what_is_reflected_beyond_the_border_is_blank():
     assert (shown[0, :, 10:] == 100).all()
 
 
-def test_a_lost_sperm_is_told_with_its_last_place_and_a_failed_one_with_its_reason(page):
+def test_a_lost_sperm_is_told_with_its_last_place_and_a_failed_one_with_its_reason(page, text_of):
     text = text_of(page)
     assert "L1 V2 6 103, 54 2 lost at frame 7: not recognised up to frame 10" in text
     assert "F1 V3 V3.avi: not a &lt;video&gt;" in text
 
 
-def test_histograms_of_scores_and_speeds_are_described(page):
+def test_histograms_of_scores_and_speeds_are_described(page, text_of):
     text = text_of(page)
     assert "Lowest scores of 2 usable clips: median 0.56, the worst 0.22." in text
     assert "Speeds of 2 usable clips: median 15 µm/s, the highest 15 µm/s." in text
     assert page.count('<svg role="img"') == 2
 
 
-def test_speeds_are_in_pixels_where_the_scale_of_a_video_is_unknown(data):
+def test_speeds_are_in_pixels_where_the_scale_of_a_video_is_unknown(data, text_of):
     clips = data.clips.assign(speed_um_s=[np.nan, 15.0, 15.0, np.nan])
     text = text_of(render_tracks(replace(data, clips=clips)))
     assert "median 75 px/s" in text
 
 
-def test_with_no_usable_clip_the_page_tells_the_failed_ones(data):
+def test_with_no_usable_clip_the_page_tells_the_failed_ones(data, text_of):
     clips = data.clips[data.clips["status"] == "failed"]
     text = text_of(render_tracks(TracksData(clips, data.tracks.iloc[:0], {}, box_px=10)))
     assert "No clip is usable." in text
