@@ -46,14 +46,14 @@ whole_s = time.monotonic() - began
 clear()
 killed = found = 0
 while killed < kills:
-    child, by_ray = start(), parallel.START_S < 0
-    if by_ray:
-        # The first video is cut before Ray starts; the next are by its workers.
-        while clips() < 4 + 3 * killed and not os.waitid(os.P_PID, child, ENDED):
-            time.sleep(0.001)
-    else:
-        # Not to the end of a run: runs that go on have less to do each time.
-        time.sleep(random.uniform(0, whole_s / 3))
+    # The first video is cut before Ray starts; the next are by its workers.
+    wanted = 4 + 3 * killed if parallel.START_S < 0 else clips() + killed % 2
+    child = start()
+    while clips() < wanted and not os.waitid(os.P_PID, child, ENDED):
+        time.sleep(0.001)
+    if parallel.START_S > 0:
+        # Before the first clip, or somewhere after the next: not to the end of a run.
+        time.sleep(random.uniform(0, whole_s / 10))
     if os.waitpid(child, os.WNOHANG)[0]:
         clear()
         continue
