@@ -31,7 +31,7 @@ from rostfine.models import build_experiment
 from rostfine.models.divided import Block
 from rostfine.models.inference import fold_time
 from rostfine.params import load_params
-from rostfine.training.checkpoint import ModelSettings, load_model, save_model
+from rostfine.training.saved import ModelSettings, load_model, save_model
 
 CASES = ("eager", "fp32", "int8", "sgemm")
 SGEMM = 2048

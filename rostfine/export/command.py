@@ -11,7 +11,7 @@ from rostfine.errors import InputError
 from rostfine.export.settings import ExportReport
 from rostfine.export.write import export_model
 from rostfine.progress import progress
-from rostfine.training.checkpoint import ModelSettings
+from rostfine.training.saved import ModelSettings
 
 CLIPS = 32
 """Spread over the folder; enough to calibrate on, and minutes of work at the paper's size."""

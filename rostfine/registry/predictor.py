@@ -26,7 +26,7 @@ from rostfine.registry.store import (
     open_client,
 )
 from rostfine.schemas import GRADES
-from rostfine.training.checkpoint import SETTINGS, ModelSettings, load_model
+from rostfine.training.saved import SETTINGS, ModelSettings, load_model
 
 CHAMPION: Final = "models:/rostfine@champion"
 REFERENCE: Final = re.compile(r"(?:models:/)?(?P<name>[^@/']+)(?:@(?P<alias>.+)|/(?P<version>\d+))")

@@ -17,7 +17,7 @@ from rostfine.files import read_json
 from rostfine.parsing import parse, plain
 from rostfine.registry.store import Store, answering, find_store, import_mlflow, open_client
 from rostfine.schemas import GRADES
-from rostfine.training.checkpoint import SETTINGS, ModelSettings
+from rostfine.training.saved import SETTINGS, ModelSettings
 
 LOADER: Final = "rostfine.registry.pyfunc_model"
 REQUIRED: Final = ("rostfine", "torch", "safetensors", "numpy", "einops", "mlflow")

@@ -13,10 +13,10 @@ from rostfine.metrics import evaluate_variant
 from rostfine.params import ExperimentParams, Params
 from rostfine.progress import Advance, silent
 from rostfine.schemas import FOLDS, GRADE_COLUMNS, LABELS, PREDICTIONS, read_table, write_table
-from rostfine.training.checkpoint import ModelSettings
 from rostfine.training.folds import PREDICTIONS_FILE, Fit
 from rostfine.training.loop import start_model
 from rostfine.training.ray_train import train_fits
+from rostfine.training.saved import ModelSettings
 from rostfine.variants import Variant, named_variant
 
 logger = logging.getLogger(__name__)

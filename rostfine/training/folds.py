@@ -14,9 +14,9 @@ from numpy import ndarray
 from rostfine.evaluation.predict import predict
 from rostfine.files import write_json
 from rostfine.schemas import GRADE_COLUMNS, PREDICTIONS, write_table
-from rostfine.training.checkpoint import ModelSettings, save_model
 from rostfine.training.data import TrainingData
 from rostfine.training.loop import Epoch, fit
+from rostfine.training.saved import ModelSettings, save_model
 
 HISTORY = "history.json"
 PREDICTIONS_FILE = "predictions.parquet"

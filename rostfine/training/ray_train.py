@@ -22,10 +22,10 @@ from rostfine.memory import keep_freed_memory
 from rostfine.parsing import parse, plain
 from rostfine.progress import Advance, silent
 from rostfine.training.board import Board
-from rostfine.training.checkpoint import ModelSettings
 from rostfine.training.data import TrainingData, load_training_data
 from rostfine.training.folds import Fit, train_fold
 from rostfine.training.loop import Epoch
+from rostfine.training.saved import ModelSettings
 
 POLL_S = 0.5
 ENVIRONMENT = {

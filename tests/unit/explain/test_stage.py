@@ -15,8 +15,8 @@ from rostfine.errors import InputError
 from rostfine.models import build_experiment
 from rostfine.params import load_params
 from rostfine.schemas import GRADE_COLUMNS
-from rostfine.training.checkpoint import ModelSettings, save_model
 from rostfine.training.folds import Fit
+from rostfine.training.saved import ModelSettings, save_model
 from stages import explain
 
 PRESET = Path(__file__).parents[3] / "params.small.yaml"

@@ -7,7 +7,7 @@ import pytest
 from rostfine.errors import InputError
 from rostfine.export import command, export_command
 from rostfine.params import load_params
-from rostfine.training.checkpoint import ModelSettings
+from rostfine.training.saved import ModelSettings
 
 PARAMS = load_params(Path(__file__).parents[3] / "params.small.yaml")
 

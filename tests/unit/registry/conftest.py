@@ -9,7 +9,7 @@ import torch
 from rostfine.models import build_model
 from rostfine.params import InputParams, TimeSformerParams, load_params
 from rostfine.registry import RegisteredVersion, Registration, register
-from rostfine.training.checkpoint import ModelSettings, save_model
+from rostfine.training.saved import ModelSettings, save_model
 
 PARAMS = load_params(Path(__file__).parents[3] / "params.small.yaml")
 EXPERIMENT = dataclasses.replace(

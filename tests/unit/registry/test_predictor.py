@@ -21,7 +21,7 @@ from rostfine.registry.predictor import load_folder
 from rostfine.registry.store import find_store
 from rostfine.simulate.study import StudySettings, simulate_study
 from rostfine.tracking.tags import read_tags
-from rostfine.training.checkpoint import load_model, save_model
+from rostfine.training.saved import load_model, save_model
 
 # MLflow and its migrations warn of their own affairs.
 pytestmark = [

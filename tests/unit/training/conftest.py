@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from rostfine.params import load_params
-from rostfine.training.checkpoint import ModelSettings
 from rostfine.training.data import Samples, TrainingData
+from rostfine.training.saved import ModelSettings
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,8 +8,8 @@ import torch
 from rostfine.errors import InputError
 from rostfine.evaluation.predict import predict
 from rostfine.schemas import PREDICTIONS, read_table
-from rostfine.training.checkpoint import load_model
 from rostfine.training.folds import Fit, train_fold
+from rostfine.training.saved import load_model
 
 
 @pytest.fixture(scope="module")
