@@ -83,7 +83,7 @@ def _untrained(folder: Path) -> Path:
     save_model(
         folder,
         model,
-        ModelSettings("untrained", "nothing", experiment, params.tracking, params.clips),
+        ModelSettings("untrained", "nothing", "", experiment, params.tracking, params.clips),
     )
     return folder
 

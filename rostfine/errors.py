@@ -10,6 +10,8 @@ RostfineError
 │   ├── ClipError       a clip file that is missing, damaged or of another shape
 │   └── ParamsError     a key of params.yaml that is unknown, missing or of the wrong type
 ├── TrainingError       a fit that cannot go on
+│   └── CheckpointError a checkpoint that belongs to another fit
+├── BusyError           another process trains in this workspace; may pass later
 ├── ClusterError        Ray lost what the fits ran on; may pass the second time
 └── RegistryError       no such model, or a registry that does not answer; may pass the second time
 
@@ -72,6 +74,16 @@ class ParamsError(InputError):
 
 class TrainingError(RostfineError):
     """A fit cannot go on."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint belongs to another model, other data or another setting."""
+
+
+class BusyError(RostfineError):
+    """Another process trains in this workspace."""
+
+    exit_code = TEMPORARY
 
 
 class ClusterError(RostfineError):

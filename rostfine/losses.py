@@ -13,6 +13,7 @@ from rostfine.params import LossParams
 from rostfine.variants import PAPER, PUBLISHED_KL_SHIFT, Variant
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+"""From predicted and wanted grade distributions (batch, grade) to the loss, of each or of all."""
 
 
 @runtime_checkable
@@ -32,13 +33,16 @@ class Branches(Protocol):
 class LossTerms:
     """The objective and its parts.
 
-    `fit` is the mean of `fit_of_branch`; `diversity` is how alike the features are.
+    `fit` is the mean of `fit_of_branch`, `diversity` that of `alike_of_pair`: how alike the two
+    features of a pair are. `averaged` is the loss of the mean prediction (eq. 20), not trained by.
     """
 
     total: Float[Tensor, ""]
     fit: Float[Tensor, ""]
     diversity: Float[Tensor, ""]
+    averaged: Float[Tensor, ""]
     fit_of_branch: Float[Tensor, " branch"]
+    alike_of_pair: Float[Tensor, " pair"]
 
 
 def objective(
@@ -46,52 +50,63 @@ def objective(
     label: Float[Tensor, "batch grade"],
     params: LossParams,
     variant: Variant = PAPER,
+    weights: Float[Tensor, " batch"] | None = None,
 ) -> LossTerms:
     """Compute the training objective: the mean loss of all branches plus alpha * diversity.
 
-    Eqs. 13, 16 and 19. Without pairs of features there is no diversity loss.
+    Eqs. 13, 16 and 19. Without pairs of features there is no diversity loss. `weights` says how
+    much each clip counts in the loss of the branches.
     """
-    loss = losses_of(variant)[params.name]
-    fits = torch.stack([loss(predicted, label) for predicted in output.distributions])
-    fit, alike = fits.mean(), diversity(output.features, params.use_div).to(fits)
-    return LossTerms(fit + params.alpha * alike, fit, alike, fits)
+    loss = _clip_losses_of(variant)[params.name]
+    predicted = output.distributions
+    fits = torch.stack([_mean(loss(one, label), weights) for one in predicted])
+    averaged = loss(predicted.detach().mean(dim=0), label).mean()
+    alike = likenesses(output.features, params.use_div).to(fits)
+    fit, mean_alike = fits.mean(), alike.mean() if len(alike) else fits.new_zeros(())
+    return LossTerms(fit + params.alpha * mean_alike, fit, mean_alike, averaged, fits, alike)
 
 
-def mse(
-    predicted: Float[Tensor, "batch grade"], wanted: Float[Tensor, "batch grade"]
+def _mean(
+    of_clips: Float[Tensor, " batch"], weights: Float[Tensor, " batch"] | None
 ) -> Float[Tensor, ""]:
-    """Mean squared error over grades and batch (eq. 12)."""
-    return F.mse_loss(predicted, wanted)
+    return of_clips.mean() if weights is None else (of_clips * weights).mean()
 
 
-def js(
+def _mse(
     predicted: Float[Tensor, "batch grade"], wanted: Float[Tensor, "batch grade"]
-) -> Float[Tensor, ""]:
-    """Jensen-Shannon divergence in nats, mean over the batch (eqs. 14 and 15)."""
+) -> Float[Tensor, " batch"]:
+    """Mean squared error over grades (eq. 12)."""
+    return (predicted - wanted).square().mean(dim=-1)
+
+
+def _js(
+    predicted: Float[Tensor, "batch grade"], wanted: Float[Tensor, "batch grade"]
+) -> Float[Tensor, " batch"]:
+    """Jensen-Shannon divergence in nats (eqs. 14 and 15)."""
     middle = (predicted + wanted) / 2
-    return (_kl(predicted, middle) + _kl(wanted, middle)).mean() / 2
+    return (_kl(predicted, middle) + _kl(wanted, middle)) / 2
 
 
-def emd(
+def _emd(
     predicted: Float[Tensor, "batch grade"], wanted: Float[Tensor, "batch grade"]
-) -> Float[Tensor, ""]:
-    """Sum of squared differences of the cumulative distributions, mean over the batch.
+) -> Float[Tensor, " batch"]:
+    """Sum of squared differences of the cumulative distributions.
 
     The earth mover's distance of ordered grades as in Hou et al. 2016, arXiv:1611.05916.
     """
-    return (predicted - wanted).cumsum(dim=-1).square().sum(dim=-1).mean()
+    return (predicted - wanted).cumsum(dim=-1).square().sum(dim=-1)
 
 
-def ce(
+def _ce(
     predicted: Float[Tensor, "batch grade"], wanted: Float[Tensor, "batch grade"]
-) -> Float[Tensor, ""]:
-    """Cross-entropy in nats, mean over the batch."""
-    return -(wanted * _safe_log(predicted)).sum(dim=-1).mean()
+) -> Float[Tensor, " batch"]:
+    """Cross-entropy in nats."""
+    return -(wanted * _safe_log(predicted)).sum(dim=-1)
 
 
-def published_js(
+def _published_js(
     predicted: Float[Tensor, "batch grade"], wanted: Float[Tensor, "batch grade"]
-) -> Float[Tensor, ""]:
+) -> Float[Tensor, " batch"]:
     """The published JS loss, whose first term is not halved: KL(wanted, m) + KL(predicted, m) / 2.
 
     About 1.5 times the true one, and not the same with its arguments exchanged.
@@ -101,27 +116,49 @@ def published_js(
     def kl(given: Tensor) -> Tensor:
         return (given * ((given + PUBLISHED_KL_SHIFT) / middle).log()).sum(dim=-1)
 
-    return (kl(wanted) + kl(predicted) / 2).mean()
+    return kl(wanted) + kl(predicted) / 2
 
 
-LOSSES: Final[Mapping[str, Loss]] = {"mse": mse, "js": js, "emd": emd, "ce": ce}
+CLIP_LOSSES: Final[Mapping[str, Loss]] = {"mse": _mse, "js": _js, "emd": _emd, "ce": _ce}
+"""The loss of each clip of a batch."""
+
+
+def _mean_over_batch(loss: Loss) -> Loss:
+    return lambda predicted, wanted: loss(predicted, wanted).mean()
+
+
+LOSSES: Final[Mapping[str, Loss]] = {n: _mean_over_batch(loss) for n, loss in CLIP_LOSSES.items()}
+"""The mean of a loss over a batch."""
 
 
 def losses_of(variant: Variant) -> Mapping[str, Loss]:
-    """Return every loss by name, as `variant` has it."""
-    return {**LOSSES, "js": published_js} if variant.js_precedence else LOSSES
+    """Return every loss by name, a mean over the batch, as `variant` has it."""
+    published = {"js": _mean_over_batch(_published_js)}
+    return {**LOSSES, **published} if variant.js_precedence else LOSSES
+
+
+def _clip_losses_of(variant: Variant) -> Mapping[str, Loss]:
+    return {**CLIP_LOSSES, "js": _published_js} if variant.js_precedence else CLIP_LOSSES
 
 
 def diversity(
     features: Mapping[str, Float[Tensor, "batch dim"]], pairs: Sequence[str]
 ) -> Float[Tensor, ""]:
-    """Mean absolute cosine over pairs of features and the batch (eqs. 17 and 18); 0 without pairs.
+    """Mean of `likenesses` over the pairs: the diversity loss; 0 without pairs."""
+    alike = likenesses(features, pairs)
+    return alike.mean() if len(alike) else torch.zeros(())
+
+
+def likenesses(
+    features: Mapping[str, Float[Tensor, "batch dim"]], pairs: Sequence[str]
+) -> Float[Tensor, " pair"]:
+    """Mean absolute cosine over the batch, of each pair of features (eqs. 17 and 18).
 
     A pair is named by its two features: "gs". Small where they say different things.
     """
     unit = {name: F.normalize(_precise(value), dim=-1) for name, value in features.items()}
     alike = [(unit[p[0]] * unit[p[1]]).sum(dim=-1).abs().mean() for p in pairs]
-    return torch.stack(alike).mean() if alike else torch.zeros(())
+    return torch.stack(alike) if alike else torch.zeros(0)
 
 
 def _precise(features: Tensor) -> Tensor:

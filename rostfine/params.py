@@ -116,6 +116,18 @@ class LossParams:
 
 
 @dataclass(frozen=True)
+class AugmentParams:
+    """How clips are changed at random while training; all frames of a clip alike."""
+
+    turn: Literal["none", "quarter", "any"]  # by quarter turns, or by any angle
+    flip: bool
+    shift: float  # along and across, of the side of a frame, at most
+    brightness: float  # up or down, of the full range of intensities, at most
+    contrast: float  # times 1 plus or minus this, at most
+    blur_px: float  # standard deviation of a Gaussian, in the model's pixels, at most
+
+
+@dataclass(frozen=True)
 class FitParams:
     """One fit, from fresh weights to the last epoch."""
 
@@ -126,10 +138,17 @@ class FitParams:
     schedule: Literal["constant", "cosine"]
     warmup_epochs: float
     clip_norm: float | None
-    batch: Count
+    batch: Count  # clips of a step, over all workers of the fold
+    accumulate: Count  # a batch goes through the model in so many parts, to spare memory
     epochs: Count
-    augment: bool  # random flips, quarter turns and brightness, the same for all frames of a clip
-    precision: Literal["fp32", "bf16"]  # bf16: products in bfloat16, weights and sums in float32
+    choose_epoch: Literal["validation", "last"]  # whose weights are kept
+    validation: float  # share of the training clips that chooses the epoch and is not trained on
+    ema: float | None  # kept weights are a running mean: this times the old, the rest the new ones
+    augment: AugmentParams | None
+    # Rare modal grades are drawn, or weigh, as much as frequent ones
+    balance: Literal["none", "sampling", "loss"]
+    freeze: Literal["none", "encoder"]  # encoder: only what stands on its features is trained
+    precision: Literal["fp32", "bf16", "fp16"]  # of products; weights and sums are in float32
     compile: bool  # torch.compile: minutes at the start, faster steps
     checkpoint_activations: bool  # half the memory of a step, for a third more work
     seed: int
@@ -148,11 +167,20 @@ class ExperimentParams:
 
 
 @dataclass(frozen=True)
+class TrainingParams:
+    """On what folds are trained, here or on the cluster of RAY_ADDRESS."""
+
+    device: Literal["auto", "cpu", "gpu"]  # auto: GPUs where there are any
+    workers_per_fold: Count  # share each batch, and add up their gradients
+    folds_at_once: Count | None  # null: as many as there is room for
+    clips: Literal["auto", "device", "disk"]  # kept on the device; auto: where they fit
+
+
+@dataclass(frozen=True)
 class CrossValidateParams:
-    """Which experiments run, and how many folds at once."""
+    """Which experiments run."""
 
     experiments: tuple[str, ...]
-    max_folds_in_flight: int | None  # None: as many as the cluster has room for
 
 
 @dataclass(frozen=True)
@@ -198,6 +226,7 @@ class Params:
     labels: LabelParams
     folds: FoldParams
     experiments: Mapping[str, ExperimentParams]
+    training: TrainingParams
     cross_validate: CrossValidateParams
     compare: CompareParams
     explain: ExplainParams
@@ -240,6 +269,7 @@ def _check_names(params: Params) -> None:
     known = ", ".join(params.experiments)
     for name, experiment in params.experiments.items():
         _check_diversity(f"experiments.{name}.loss.use_div", experiment)
+        _check_fit(f"experiments.{name}.fit", experiment.fit)
     if not params.cross_validate.experiments:
         raise ParamsError("cross_validate.experiments: wanted at least one name, got none")
     for name in params.cross_validate.experiments:
@@ -248,6 +278,30 @@ def _check_names(params: Params) -> None:
     _check_run("register.experiment", params.register.experiment, params)
     for name in params.explain.experiments:
         _check_run("explain.experiments", name, params)
+
+
+def _check_fit(key: str, fit: FitParams) -> None:
+    """Numbers out of their range would do nothing, or nothing sensible, without a word."""
+    ranges: dict[str, tuple[float | None, float, float]] = {
+        "validation": (fit.validation, 0.01, 0.5),
+        "ema": (fit.ema, 0.0, 1.0),
+    }
+    if fit.augment is not None:
+        of = fit.augment
+        ranges |= {
+            "augment.shift": (of.shift, 0.0, 1.0),
+            "augment.brightness": (of.brightness, 0.0, 1.0),
+            "augment.contrast": (of.contrast, 0.0, 1.0),
+            "augment.blur_px": (of.blur_px, 0.0, 100.0),
+        }
+        if fit.freeze == "encoder":
+            raise ParamsError(
+                f"{key}.augment: wanted null, because a frozen encoder sees each clip once, "
+                "as it is stored (fit.freeze: encoder)"
+            )
+    for name, (value, least, most) in ranges.items():
+        if value is not None and not least <= value <= most:
+            raise ParamsError(f"{key}.{name}: wanted {least:g} to {most:g}, got {value:g}")
 
 
 def _check_run(key: str, name: str, params: Params) -> None:

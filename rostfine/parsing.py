@@ -1,6 +1,7 @@
 """Plain YAML or JSON into frozen dataclasses and back, by their type annotations."""
 
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -24,6 +25,17 @@ def plain(params: Any) -> Any:
     if isinstance(params, Mapping):
         return {key: plain(value) for key, value in params.items()}
     return list(params) if isinstance(params, tuple) else params
+
+
+def flatten(content: Any, where: str = "") -> dict[str, str]:
+    """Return nested plain params as dotted keys to text: `fit.lr` to `0.001`."""
+    if not isinstance(content, Mapping):
+        return {where: content if isinstance(content, str) else json.dumps(content)}
+    return {
+        key: text
+        for name, inner in content.items()
+        for key, text in flatten(inner, _join(where, name)).items()
+    }
 
 
 def _parse(kind: Any, content: Any, where: str) -> Any:

@@ -20,7 +20,7 @@ ABOUT_WEIGHTS = (
 )
 IGNORED_BY_GIT = (
     "/data/raw/\n/data/votes/\n/data/.video-hashes.json\n"
-    "/mlflow.db*\n/mlartifacts/\n/truth/\n/.ray-*\n"
+    "/mlflow.db*\n/mlartifacts/\n/mlflow-outbox/\n/checkpoints/\n/tensorboard/\n/truth/\n"
 )
 
 

@@ -19,7 +19,7 @@ from rostfine.metrics import METRICS
 from rostfine.params import ExperimentParams, load_params
 from rostfine.report.page import pick_evenly
 from rostfine.schemas import CLIPS, FOLDS, LABELS, PREDICTIONS, read_table
-from rostfine.training.folds import Fit
+from rostfine.training.fits import Fit
 from rostfine.training.saved import load_model
 from stages import run
 

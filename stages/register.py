@@ -2,30 +2,25 @@
 
 import dataclasses
 import logging
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-import rostfine
-from rostfine.files import read_json, sha256_of, write_json
+from rostfine.files import read_json, write_json
 from rostfine.params import load_params
-from rostfine.registry import Registration, register
+from rostfine.registry import Registration, describe_origin, register, send_kept
 from stages import run
 
 COMPARED = Path("reports/compare")
-HASHED = {
-    "clips": Path("data/clips.parquet"),
-    "labels": Path("data/labels.parquet"),
-    "folds": Path("data/folds.parquet"),
-}
 
 
 def main() -> None:
     """Register with metrics by fold, hashes of the data, and the commit of the code."""
     params = load_params(Path("params.yaml")).register
-    kept = Registration(_fold_metrics(params.experiment), _metrics(params.experiment), _tags())
+    kept = Registration(
+        _fold_metrics(params.experiment), _metrics(params.experiment), describe_origin(Path())
+    )
     logging.getLogger(__name__).info("register: %s into the registry", params.experiment)
     final = Path("runs") / params.experiment / "final"
     done = register(final, params.name, alias=params.alias, kept=kept, workspace=Path())
@@ -33,6 +28,10 @@ def main() -> None:
     logging.getLogger(__name__).info(
         "register: %s version %s is now %s", done.name, done.version, done.alias
     )
+    if left := send_kept(Path()):
+        logging.getLogger(__name__).warning(
+            "register: runs of %d trainings wait in mlflow-outbox to be sent", left
+        )
 
 
 def _fold_metrics(experiment: str) -> list[tuple[str, int, float]]:
@@ -54,34 +53,6 @@ def _metrics(experiment: str) -> dict[str, float]:
         if name in prefixes:
             kept[f"{prefixes[name]}{metric}_{statistic}"] = value
     return kept
-
-
-def _tags() -> dict[str, str]:
-    hashes = {f"sha256.{name}": sha256_of(path) for name, path in HASHED.items()}
-    return {
-        **hashes,
-        **_commit("workspace", Path()),
-        **_commit("code", Path(rostfine.__file__).parent),
-    }
-
-
-def _commit(what: str, folder: Path) -> dict[str, str]:
-    """Return the Git commit of a folder, and whether files differ from it; nothing without Git."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not commit:
-        return {}
-    changed = _git(folder, "status", "--porcelain", ".")
-    return {f"git.{what}": commit, f"git.{what}.dirty": str(bool(changed)).lower()}
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 if __name__ == "__main__":

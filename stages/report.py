@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from numpy import ndarray
@@ -77,7 +78,7 @@ def _facts(name: str) -> dict[str, str]:
     }
 
 
-def _histories(folder: Path) -> dict[str, list[dict[str, float | int]]]:
+def _histories(folder: Path) -> dict[str, list[dict[str, Any]]]:
     # A final that is the best fold again would hide that fold's curve.
     final_is_a_fold = read_json(folder / "final/settings.json")["trained_on"] != "all data"
     return {

@@ -1,4 +1,4 @@
-"""From stored clips to what a model sees, and the changes a clip may undergo in training."""
+"""From stored clips to what a model sees."""
 
 from typing import Final
 
@@ -13,12 +13,6 @@ from rostfine.params import InputParams
 PIXEL_MEAN: Final = 0.45
 PIXEL_STD: Final = 0.225
 """What the weights pretrained on Kinetics-400 were trained with, of intensities from 0 to 1."""
-
-MOST_BRIGHTER: Final = 0.1
-"""Of the full range of intensities."""
-
-MOST_CONTRAST: Final = 0.2
-"""Contrast is multiplied by 1 plus or minus up to this."""
 
 
 def to_input(
@@ -47,38 +41,6 @@ def frame_indices(available: int, wanted: int) -> Int64[Tensor, " wanted"]:
     16 to 8 gives 0, 2, 4, 6, 8, 10, 12, 15; more than there are repeats some.
     """
     return torch.arange(wanted) * (available - 1) // max(wanted - 1, 1)
-
-
-def augment(
-    clips: Float[Tensor, "batch chan frame row col"], generator: torch.Generator
-) -> Float[Tensor, "batch chan frame row col"]:
-    """Turn, flip, brighten and stretch each clip at random, all its frames alike.
-
-    A swimming sperm has no up, and its grade no handedness: each of the eight ways to lay a
-    square on itself is as likely (a clip that is not square is only flipped). Brightness and
-    contrast are those of a microscope's lamp and camera.
-    """
-    batch = len(clips)
-    ways = _ways_to_lay(*clips.shape[3:]).to(clips.device)
-    draws = torch.rand(3, batch, 1, 1, generator=generator, device=generator.device)
-    way, contrast, brighter = draws.to(clips.device)
-    contrast = 1 + MOST_CONTRAST * (2 * contrast - 1)
-    brighter = MOST_BRIGHTER / PIXEL_STD * (2 * brighter - 1)
-
-    images = clips.flatten(1, 2).flatten(2)
-    mean = images.mean(dim=(1, 2), keepdim=True)
-    chosen = ways[(way[:, 0, 0] * len(ways)).long()]
-    laid = images.gather(2, chosen[:, None].expand_as(images))
-    laid = laid.mul_(contrast).add_(mean * (1 - contrast) + brighter)
-    return laid.view_as(clips)
-
-
-def _ways_to_lay(rows: int, cols: int) -> Int64[Tensor, "way pixel"]:
-    """Return, for each way to lay a frame on itself, which pixel comes to lie at each place."""
-    pixels = torch.arange(rows * cols).view(rows, cols)
-    upright = [pixels, pixels.T] if rows == cols else [pixels]
-    ways = [way for one in upright for way in (one, one.flip(0), one.flip(1), one.flip(0, 1))]
-    return torch.stack([way.flatten() for way in ways])
 
 
 def _scaled_size(rows: int, cols: int, shorter_px: int) -> tuple[int, int]:

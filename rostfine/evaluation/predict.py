@@ -1,15 +1,17 @@
 """Grade distributions of clips, in batches."""
 
+from collections.abc import Callable, Iterable
+
 import torch
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
 from rostfine.clips.transforms import to_input
+from rostfine.models.outputs import ModelOutput
 from rostfine.params import InputParams
 
 
-@torch.inference_mode()
 def predict(
     model: nn.Module,
     frames: UInt8[Tensor, "clip frame row col chan"],
@@ -21,9 +23,17 @@ def predict(
     """Predict the grade distribution of each clip; each row sums to 1."""
     model.eval()
     device = next(model.parameters()).device
-    parts = []
-    for rows in torch.split(torch.arange(len(frames)), batch):
-        speed = None if speeds is None else speeds[rows].to(device)
-        output = model(to_input(frames[rows].to(device), wanted), speed)
-        parts.append(output.distribution.float().cpu())
+    parts = torch.split(torch.arange(len(frames)), batch)
+    inputs = (to_input(frames[rows].to(device), wanted) for rows in parts)
+    given = [None if speeds is None else speeds[rows].to(device) for rows in parts]
+    return predict_inputs(model, zip(inputs, given, strict=True))
+
+
+@torch.inference_mode()
+def predict_inputs(
+    forward: Callable[[Tensor, Tensor | None], ModelOutput],
+    batches: Iterable[tuple[Tensor, Tensor | None]],
+) -> Float32[ndarray, "clip grade"]:
+    """Predict the grade distribution of each clip from batches of input and speed."""
+    parts = [forward(clips, speed).distribution.float().cpu() for clips, speed in batches]
     return torch.cat(parts).numpy()

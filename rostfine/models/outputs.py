@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -28,8 +29,8 @@ class ModelOutput:
 
     `branches` names the first axis of the logits. `features` are what heads and the diversity loss
     work on, by name. `selected` holds the patches chosen in each frame, the one with most attention
-    first, counted along the rows of the grid; None where a model chooses none. `maps` are there
-    only if asked for.
+    first, counted along the rows of the grid; None where a model chooses none, or was not there to
+    see it. `maps` are there only if asked for.
     """
 
     logits: Float[Tensor, "branch batch grade"]
@@ -48,3 +49,20 @@ class ModelOutput:
     def distribution(self) -> Float[Tensor, "batch grade"]:
         """The predicted grade distribution: the mean of all branches (eq. 20)."""
         return self.distributions.mean(dim=0)
+
+
+@runtime_checkable
+class Condensing(Protocol):
+    """A model in two steps: an encoder, and all that stands behind it."""
+
+    def condense(
+        self, clip: Float[Tensor, "batch 3 frame row col"]
+    ) -> Float[Tensor, "batch token dim"]:
+        """Return all that the parts behind the encoder read, the class token first."""
+
+    def predict_from(
+        self,
+        condensed: Float[Tensor, "batch token dim"],
+        speed: Float[Tensor, " batch"] | None = None,
+    ) -> ModelOutput:
+        """Predict what the whole model would from the clip."""

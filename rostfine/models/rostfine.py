@@ -18,6 +18,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
@@ -41,7 +42,7 @@ class Selected(NamedTuple):
 
     cls: Float[Tensor, "batch dim"]
     tokens: Float[Tensor, "batch frame k dim"]
-    patches: Int64[Tensor, "batch frame k"]
+    patches: Int64[Tensor, "batch frame k"] | None = None
     maps: Maps | None = None
 
 
@@ -83,7 +84,32 @@ class RoSTFine(nn.Module):
         maps: bool = False,
     ) -> ModelOutput:
         """Predict from the class token and from the two branches (eqs. 4 to 11)."""
-        selected = self._select(clip, maps)
+        return self._predict(self._select(clip, maps), speed)
+
+    def condense(
+        self, clip: Float[Tensor, "batch 3 frame row col"]
+    ) -> Float[Tensor, "batch token dim"]:
+        """Return all that branches and heads read.
+
+        It is the class token, and behind it the tokens of the selected patches, frame by frame.
+        """
+        selected = self._select(clip, maps=False)
+        return torch.cat([selected.cls[:, None], selected.tokens.flatten(1, 2)], dim=1)
+
+    def predict_from(
+        self,
+        condensed: Float[Tensor, "batch token dim"],
+        speed: Float[Tensor, " batch"] | None = None,
+    ) -> ModelOutput:
+        """Predict from what `condense` returned; which patches they were is not known."""
+        # Laid out as it leaves the encoder, so that every product gives the same bits.
+        cls = condensed[:, 0].contiguous()
+        tokens = rearrange(
+            condensed[:, 1:], "batch (frame k) dim -> batch frame k dim", k=self.top_k
+        )
+        return self._predict(Selected(cls, tokens), speed)
+
+    def _predict(self, selected: Selected, speed: Float[Tensor, " batch"] | None) -> ModelOutput:
         gathered = {
             name: _GATHER[name](getattr(self, f"fg{name}"), selected)
             for name in self.used

@@ -9,7 +9,7 @@ token; the class token takes the mean of what its copies gathered.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -174,13 +174,27 @@ class TimeSformer(nn.Module):
         maps: bool = False,
     ) -> ModelOutput:
         """Predict from the class token alone, as the one branch "g"."""
-        if maps:
-            encoded = self.encoder(clip, maps=True)
-            feature, looks = encoded.cls, encoded.maps
-        else:
-            feature, looks = self.encoder.forward_chosen(clip).cls, None
+        if not maps:
+            return self.predict_from(self.condense(clip), speed)
+        encoded = self.encoder(clip, maps=True)
+        return replace(self.predict_from(encoded.cls[:, None], speed), maps=encoded.maps)
+
+    def condense(
+        self, clip: Float[Tensor, "batch 3 frame row col"]
+    ) -> Float[Tensor, "batch token dim"]:
+        """Return all that the head reads: the class token."""
+        cls: Tensor = self.encoder.forward_chosen(clip).cls
+        return cls[:, None]
+
+    def predict_from(
+        self,
+        condensed: Float[Tensor, "batch token dim"],
+        speed: Float[Tensor, " batch"] | None = None,
+    ) -> ModelOutput:
+        """Predict from what `condense` returned."""
+        feature = condensed[:, 0]
         logits = self.head(feature, speed)[None]
-        return ModelOutput(logits, branches=("g",), features={"g": feature}, maps=looks)
+        return ModelOutput(logits, branches=("g",), features={"g": feature})
 
 
 def resize_positions(

@@ -1,6 +1,5 @@
 """Putting a trained model into the registry, with all that says where it came from."""
 
-import json
 import tempfile
 import time
 import warnings
@@ -14,8 +13,15 @@ import numpy as np
 
 from rostfine.errors import RegistryError
 from rostfine.files import read_json
-from rostfine.parsing import parse, plain
-from rostfine.registry.store import Store, answering, find_store, import_mlflow, open_client
+from rostfine.parsing import flatten, parse, plain
+from rostfine.registry.store import (
+    Store,
+    answering,
+    find_store,
+    import_mlflow,
+    open_client,
+    open_experiment,
+)
 from rostfine.schemas import GRADES
 from rostfine.training.saved import SETTINGS, ModelSettings
 
@@ -76,28 +82,8 @@ def register(
     return RegisteredVersion(name, found, alias, run_id)
 
 
-def flatten(content: Any, where: str = "") -> dict[str, str]:
-    """Return nested plain params as dotted keys to text: `fit.lr` to `0.001`."""
-    if not isinstance(content, Mapping):
-        return {where: content if isinstance(content, str) else json.dumps(content)}
-    return {
-        key: text
-        for name, inner in content.items()
-        for key, text in flatten(inner, f"{where}.{name}" if where else name).items()
-    }
-
-
 def _start_run(client: Any, store: Store, name: str, experiment: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found and store.database and found.artifact_location != store.artifact_location:
-        # The workspace was moved or copied; MLflow would go on writing where it was before.
-        client.rename_experiment(found.experiment_id, f"{name} (moved, {found.experiment_id})")
-        found = None
-    experiment_id = (
-        found.experiment_id
-        if found
-        else client.create_experiment(name, artifact_location=store.artifact_location)
-    )
+    experiment_id = open_experiment(client, store, name)
     return str(client.create_run(experiment_id, run_name=f"register {experiment}").info.run_id)
 
 

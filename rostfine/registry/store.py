@@ -71,6 +71,8 @@ def import_mlflow(name: str = "mlflow") -> Any:
     module = import_module(name)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
+    # It says of each of the tries above that it failed.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     return module
 
 
@@ -80,6 +82,25 @@ def open_client(store: Store) -> Any:
     if store.database and not store.database.exists():
         _create_database(store.database)
     return mlflow.MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+
+
+def open_experiment(client: Any, store: Store, name: str) -> str:
+    """Return the id of the MLflow experiment `name`, which is made if there is none."""
+    found = client.get_experiment_by_name(name)
+    if found and store.database and found.artifact_location != store.artifact_location:
+        # The workspace was moved or copied; MLflow would go on writing where it was before.
+        client.rename_experiment(found.experiment_id, f"{name} (moved, {found.experiment_id})")
+        found = None
+    if found:
+        return str(found.experiment_id)
+    exceptions = import_mlflow("mlflow.exceptions")
+    try:
+        return str(client.create_experiment(name, artifact_location=store.artifact_location))
+    except exceptions.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # Another process made it meanwhile.
+    return str(client.get_experiment_by_name(name).experiment_id)
 
 
 @contextmanager

@@ -81,9 +81,12 @@ def draw_gaps(summary: pd.DataFrame) -> Figure:
 
 
 def draw_learning(
-    histories: Mapping[str, Mapping[str, Sequence[Mapping[str, float | int]]]],
+    histories: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
 ) -> Figure:
-    """Draw the training loss by epoch: experiment to fit (`fold_0`, ..., `final`) to records."""
+    """Draw the loss by epoch: experiment to fit (`fold_0`, ..., `final`) to its history.
+
+    Dotted, of the clips that choose the epoch, where there are any.
+    """
     columns = min(3, len(histories))
     rows = -(-len(histories) // columns)
     with drawing("learning", 9.6, 2.7 * rows) as (canvas, done):
@@ -92,17 +95,30 @@ def draw_learning(
             axes.set_axis_off()
         for axes, (name, fits) in zip(panels, histories.items(), strict=False):
             for fit, records in fits.items():
-                final = fit == "final"
-                axes.plot(
-                    [record["epoch"] + 1 for record in records],
-                    [record["total"] for record in records],
-                    color=PREDICTED if final else TRUE,
-                    linewidth=1.8 if final else 0.9,
-                    label="final" if final else ("folds" if fit == "fold_0" else None),
-                )
-            axes.set(title=name, xlabel="epoch", ylabel="training loss")
+                _draw_history(axes, fit, records)
+            axes.set(title=name, xlabel="epoch", ylabel="loss", yscale="log")
             axes.legend()
-    return done(f"Training loss by epoch of every fit of {', '.join(histories)}.")
+    names = ", ".join(histories)
+    return done(f"Loss by epoch of every fit of {names}; dotted: of clips that chose the epoch.")
+
+
+def _draw_history(axes: Axes, fit: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the loss of what was trained on, and dotted of what chose, marked where it did."""
+    final = fit == "final"
+    style: dict[str, Any] = {
+        "color": PREDICTED if final else TRUE,
+        "linewidth": 1.8 if final else 0.9,
+    }
+    epochs = [record["epoch"] + 1 for record in records]
+    label = "final" if final else ("folds" if fit == "fold_0" else None)
+    axes.plot(epochs, [record["train"]["total"] for record in records], label=label, **style)
+    valid = [record["valid"] for record in records]
+    if all(valid):
+        losses = [terms["total"] for terms in valid]
+        axes.plot(epochs, losses, linestyle=":", **style)
+        best = records[-1]["best"]
+        if best >= 0:
+            axes.plot(epochs[best], losses[best], marker="o", markersize=3, **style)
 
 
 def draw_labels(labels: pd.DataFrame, predicted: Float[ndarray, "sample grade"]) -> Figure:

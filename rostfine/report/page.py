@@ -63,7 +63,7 @@ class ReportData:
     experts: int
     summary: pd.DataFrame
     fold_metrics: pd.DataFrame
-    histories: Mapping[str, Mapping[str, Sequence[Mapping[str, float | int]]]]
+    histories: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
     true: Float[ndarray, "sample grade"]
     predicted: Float[ndarray, "sample grade"]
     samples: Sequence[Sample]

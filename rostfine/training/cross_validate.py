@@ -4,27 +4,36 @@ import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
+import torch
 
+from rostfine.errors import InputError
 from rostfine.files import write_json, written_whole
 from rostfine.metrics import evaluate_variant
 from rostfine.params import ExperimentParams, Params
-from rostfine.progress import Advance, silent
+from rostfine.progress import progress
 from rostfine.schemas import FOLDS, GRADE_COLUMNS, LABELS, PREDICTIONS, read_table, write_table
-from rostfine.training.folds import PREDICTIONS_FILE, Fit
+from rostfine.training.data import load_training_data
+from rostfine.training.epoch import StatusWatcher
+from rostfine.training.fits import Fit
+from rostfine.training.folds import PREDICTIONS_FILE, split_for
 from rostfine.training.loop import start_model
 from rostfine.training.ray_train import train_fits
 from rostfine.training.saved import ModelSettings
+from rostfine.training.team import CPU
+from rostfine.training.work import work_on
+from rostfine.training.worker import Job, load_for
 from rostfine.variants import Variant, named_variant
 
 logger = logging.getLogger(__name__)
 
-METRICS_FILE = "metrics.json"
-WEIGHTS_REPORT = "pretrained.txt"
-WATCHED = Path("data/weights")
-CHOOSES_BEST_FOLD = "emd"
+METRICS_FILE: Final = "metrics.json"
+WEIGHTS_REPORT: Final = "pretrained.txt"
+WATCHED: Final = Path("data/weights")
+CHOOSES_BEST_FOLD: Final = "emd"
 
 
 def plan(workspace: Path, params: Params, name: str) -> list[Fit]:
@@ -34,41 +43,66 @@ def plan(workspace: Path, params: Params, name: str) -> list[Fit]:
     return todo + [Fit(None)] * (params.experiments[name].final == "all_data")
 
 
-def cross_validate(
-    workspace: Path,
-    params: Params,
-    name: str,
-    todo: Sequence[Fit],
-    *,
-    advance: Advance = silent,
-) -> None:
-    """Do the fits of experiment `name` and fill `runs/<name>`; `advance` is called for each epoch.
+def job_of(workspace: Path, params: Params, name: str) -> Job:
+    """Return what is to be trained, where: known by its settings, its data and the code."""
+    settings = ModelSettings(name, "", "", params.experiments[name], params.tracking, params.clips)
+    workspace = workspace.resolve()
+    work = work_on(workspace, settings, workers_per_fold=params.training.workers_per_fold)
+    return Job(settings, params.training, work, workspace)
 
-    Raises TrainingError with a line for each fit that failed.
+
+def prepare(job: Job, todo: Sequence[Fit]) -> None:
+    """Make the folder of a job, standing in its workspace, after what would fail in every worker.
+
+    Raises FoldError for folds that cannot be trained on and InputError for settings that cannot.
     """
-    experiment = params.experiments[name]
-    run_folder = workspace / "runs" / name
+    experiment, workers = job.settings.experiment, job.training.workers_per_fold
+    data = load_training_data(Path(), experiment.input.speed, keep=False)
+    for fit in todo:
+        split = split_for(fit, data, experiment)
+        clips = min(int(split.train.sum()), experiment.fit.batch)
+        if clips < workers:
+            raise InputError(
+                f"params.yaml: training.workers_per_fold: wanted at most {clips}, the clips of a "
+                f"batch of {fit.folder}, got {workers}"
+            )
+        grades = set(data.samples.labels[split.held_out].argmax(dim=1).tolist())
+        if len(grades) == 1:
+            logger.warning("%s: all clips held out have one modal grade", fit.folder)
+    job.work.prepare()
+
+
+def cross_validate(
+    job: Job, todo: Sequence[Fit], run_folder: Path, *, watcher: StatusWatcher | None = None
+) -> dict[str, dict[str, float]]:
+    """Do the fits of an experiment, fill `run_folder`, and return the metrics by fold.
+
+    It stands in the job's workspace, which `prepare` has looked at. A run that was cut short is
+    gone on from: finished fits are not repeated, others continue after their last finished epoch.
+
+    Raises TrainingError with a line for each fit that failed, once all are done.
+    """
+    experiment = job.settings.experiment
     # What an earlier run with other folds left there must not pass for a part of this one.
     shutil.rmtree(run_folder, ignore_errors=True)
     _load_once(experiment, run_folder)
-    train_fits(
-        todo,
-        ModelSettings(name, "", experiment, params.tracking, params.clips),
-        workspace=workspace,
-        run_folder=run_folder,
-        max_at_once=params.cross_validate.max_folds_in_flight,
-        advance=advance,
-    )
+    _condense_once(job)
+    train_fits(todo, job, watcher=watcher)
+    for fit in todo:
+        job.work.hand_over(fit, run_folder)
     held_out = [fit for fit in todo if fit.held_out is not None]
     parts = [read_table(run_folder / f.folder / PREDICTIONS_FILE, PREDICTIONS) for f in held_out]
     predictions = pd.concat(parts, ignore_index=True)
     write_table(run_folder / PREDICTIONS_FILE, predictions, PREDICTIONS)
-    labels = read_table(workspace / "data/labels.parquet", LABELS)
+    labels = read_table(Path("data/labels.parquet"), LABELS)
     by_fold = _metrics_by_fold(predictions, labels, named_variant(experiment.variant))
     write_json(run_folder / METRICS_FILE, by_fold.mean().to_dict())
     if experiment.final == "best_fold":
         best = Fit(int(np.asarray(by_fold.index)[by_fold[CHOOSES_BEST_FOLD].argmin()]))
         shutil.copytree(run_folder / best.folder, run_folder / Fit(None).folder)
+    rows = zip(by_fold.index, by_fold.to_numpy(), strict=True)
+    names = [str(metric) for metric in by_fold]
+    return {Fit(fold).folder: dict(zip(names, row.tolist(), strict=True)) for fold, row in rows}
 
 
 def _load_once(experiment: ExperimentParams, run_folder: Path) -> None:
@@ -82,6 +116,19 @@ def _load_once(experiment: ExperimentParams, run_folder: Path) -> None:
         logger.warning("weights: outside of %s, where DVC does not see them change", WATCHED)
     with written_whole(run_folder / WEIGHTS_REPORT) as beside:
         beside.write_text(text)
+
+
+def _condense_once(job: Job) -> None:
+    """Make the features of a frozen encoder, on which all fits are trained."""
+    if job.settings.experiment.fit.freeze == "none":
+        return
+    clips = len(read_table(Path("data/folds.parquet"), FOLDS))
+    with progress(f"{job.settings.experiment_name}, clips encoded", clips) as advance:
+        load_for(job, _fastest(), advance=advance)
+
+
+def _fastest() -> torch.device:
+    return torch.device("cuda") if torch.cuda.is_available() else CPU
 
 
 def _metrics_by_fold(

@@ -2,35 +2,47 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
-from rostfine.clips.dataset import load_bank
+from rostfine.clips.dataset import ClipFiles, load_bank
+from rostfine.clips.store import read_frames
 from rostfine.errors import FoldError
 from rostfine.schemas import CLIPS, FOLDS, GRADE_COLUMNS, LABELS, read_table
+
+Clips = UInt8[Tensor, "clip frame row col chan"] | Float32[Tensor, "clip token dim"] | ClipFiles
+"""In memory; as the features that an encoder found in them; or in their files."""
+
+SUM_TOLERANCE: Final = 1e-4
+ROOM: Final = 0.4
+"""Share of the free memory that clips may take."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What a fit is given: clips, soft labels and, where the model wants it, speeds."""
+    """What a fit is given: clips, soft labels and, where the model wants it, speeds.
 
-    frames: UInt8[Tensor, "clip frame row col chan"]
+    `names` are those of the samples, for messages.
+    """
+
+    frames: Clips
     labels: Float32[Tensor, "clip grade"]
     speeds: Float32[Tensor, " clip"] | None = None
+    names: tuple[str, ...] = ()
 
     def take(self, rows: Int64[Tensor, " taken"]) -> "Samples":
         """Return some of the samples."""
         speeds = None if self.speeds is None else self.speeds[rows]
-        return Samples(self.frames[rows], self.labels[rows], speeds)
-
-    def to(self, device: torch.device) -> "Samples":
-        """Return the samples on a device, where they stay as long as a fit lasts."""
-        speeds = None if self.speeds is None else self.speeds.to(device)
-        return Samples(self.frames.to(device), self.labels.to(device), speeds)
+        here = self.frames
+        frames = here.take(rows) if isinstance(here, ClipFiles) else here[rows]
+        names = tuple(self.names[row] for row in rows.tolist()) if self.names else ()
+        return Samples(frames, self.labels[rows], speeds, names)
 
 
 @dataclass(frozen=True)
@@ -40,31 +52,63 @@ class TrainingData:
     sample_ids: tuple[str, ...]
     samples: Samples
     folds: Int64[ndarray, " clip"]
+    patients: tuple[str, ...]
 
 
-def load_training_data(workspace: Path, speed: str | None = None) -> TrainingData:
+def load_training_data(
+    workspace: Path, speed: str | None = None, *, keep: bool = True
+) -> TrainingData:
     """Read what `make_folds` and the stages before it wrote; `speed` is a column of the clips.
 
-    Raises FoldError naming samples without a label or, where it is wanted, without a speed.
+    Without `keep` the clips themselves stay in their files.
+
+    Raises FoldError naming samples without a label, with one that is no distribution or, where it
+    is wanted, without a speed.
     """
     folds = read_table(workspace / "data" / "folds.parquet", FOLDS)
-    labels = read_table(workspace / "data" / "labels.parquet", LABELS).set_index("sample_id")
-    without = sorted(set(folds["sample_id"]) - set(labels.index))
+    sample_ids = tuple(folds["sample_id"])
+    labels = torch.from_numpy(_labels(workspace, sample_ids))
+    clips = read_table(workspace / "data" / "clips.parquet", CLIPS).set_index("sample_id")
+    clips = clips.loc[list(sample_ids)]
+    folder = workspace / "data" / "clips"
+    frames: Clips = ClipFiles(tuple(folder / f"{sample_id}.npz" for sample_id in sample_ids))
+    if keep:
+        frames = load_bank(folder, sample_ids).frames
+    speeds = _speeds(clips, speed) if speed else None
+    samples = Samples(frames, labels, speeds, sample_ids)
+    patients = tuple(clips["patient_id"])
+    return TrainingData(sample_ids, samples, folds["fold"].to_numpy(np.int64), patients)
+
+
+def fits_into(room_bytes: int, workspace: Path) -> bool:
+    """Tell whether the clips of a workspace may be kept where `room_bytes` are free."""
+    sample_ids = read_table(workspace / "data" / "folds.parquet", FOLDS)["sample_id"]
+    first = read_frames(workspace / "data" / "clips" / f"{sample_ids.iloc[0]}.npz")
+    return len(sample_ids) * first.nbytes <= ROOM * room_bytes
+
+
+def _labels(workspace: Path, sample_ids: tuple[str, ...]) -> Float32[ndarray, "clip grade"]:
+    path = workspace / "data" / "labels.parquet"
+    labels = read_table(path, LABELS).set_index("sample_id")
+    without = sorted(set(sample_ids) - set(labels.index))
     if without:
         raise FoldError(
             f"data/folds.parquet: no label for {', '.join(without[:5])}; run make_folds"
         )
-    sample_ids = tuple(folds["sample_id"])
-    wanted = labels.loc[list(sample_ids), list(GRADE_COLUMNS)].to_numpy(np.float32)
-    bank = load_bank(workspace / "data" / "clips", sample_ids)
-    speeds = _speeds(workspace, sample_ids, speed) if speed else None
-    samples = Samples(bank.frames, torch.from_numpy(wanted), speeds)
-    return TrainingData(sample_ids, samples, folds["fold"].to_numpy(np.int64))
+    wanted = labels.loc[list(sample_ids), list(GRADE_COLUMNS)].to_numpy(np.float64)
+    sums = wanted.sum(axis=1)
+    bad = np.flatnonzero((abs(sums - 1) > SUM_TOLERANCE) | (wanted < 0).any(axis=1))
+    if len(bad):
+        told = ", ".join(f"{sample_ids[row]} ({sums[row]:.4g})" for row in bad[:5])
+        raise FoldError(
+            f"data/labels.parquet: {', '.join(GRADE_COLUMNS)}: wanted probabilities that sum "
+            f"to 1, got other sums for {told}; run aggregate_votes"
+        )
+    return wanted.astype(np.float32)
 
 
-def _speeds(workspace: Path, sample_ids: tuple[str, ...], column: str) -> Float32[Tensor, " clip"]:
-    clips = read_table(workspace / "data" / "clips.parquet", CLIPS).set_index("sample_id")
-    speeds = clips.loc[list(sample_ids), column]
+def _speeds(clips: pd.DataFrame, column: str) -> Float32[Tensor, " clip"]:
+    speeds = clips[column]
     without = speeds.index[speeds.isna()].to_list()
     if without:
         raise FoldError(

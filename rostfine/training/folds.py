@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,32 +11,64 @@ import torch
 from jaxtyping import Bool, Float32
 from numpy import ndarray
 
-from rostfine.evaluation.predict import predict
+from rostfine.errors import FoldError
 from rostfine.files import write_json
-from rostfine.schemas import GRADE_COLUMNS, PREDICTIONS, write_table
+from rostfine.params import ExperimentParams
+from rostfine.parsing import plain
+from rostfine.schemas import GRADE_COLUMNS, GRADES, PREDICTIONS, write_table
+from rostfine.training.checkpoint import Checkpoints
+from rostfine.training.choosing import choose_validation
 from rostfine.training.data import TrainingData
-from rostfine.training.loop import Epoch, fit
-from rostfine.training.saved import ModelSettings, save_model
+from rostfine.training.epoch import Epoch
+from rostfine.training.feed import Feed
+from rostfine.training.fits import Fit
+from rostfine.training.loop import ALONE, fit
+from rostfine.training.passing import predict_fed
+from rostfine.training.saved import SETTINGS, WEIGHTS, ModelSettings, save_model
+from rostfine.training.team import Team
+from rostfine.training.work import Work
+from rostfine.variants import named_variant
 
-HISTORY = "history.json"
-PREDICTIONS_FILE = "predictions.parquet"
+HISTORY: Final = "history.json"
+PREDICTIONS_FILE: Final = "predictions.parquet"
 
 
 @dataclass(frozen=True)
-class Fit:
-    """One fit to be done: the fold that is held out, or none."""
+class Split:
+    """Who trains, who chooses the epoch, and who is held out and predicted once."""
 
-    held_out: int | None
+    train: Bool[ndarray, " clip"]
+    choose: Bool[ndarray, " clip"]
+    held_out: Bool[ndarray, " clip"]
 
-    @property
-    def folder(self) -> str:
-        """The name of its folder in the experiment's run."""
-        return "final" if self.held_out is None else f"fold_{self.held_out}"
 
-    @property
-    def trained_on(self) -> str:
-        """What it saw, in words."""
-        return "all data" if self.held_out is None else f"all data but fold {self.held_out}"
+def split_for(todo: Fit, data: TrainingData, experiment: ExperimentParams) -> Split:
+    """Split the samples for a fit; no patient is on two sides, unless the folds split one.
+
+    As published (`selects_on_test_fold`) those held out choose, too.
+
+    Raises FoldError if those who train have all one modal grade, or no two patients to choose by.
+    """
+    held_out = np.zeros(len(data.folds), dtype=bool)
+    if todo.held_out is not None:
+        held_out = data.folds == todo.held_out
+    seen, choose = ~held_out, np.zeros_like(held_out)
+    modes = data.samples.labels.argmax(dim=1).numpy()
+    if named_variant(experiment.variant).selects_on_test_fold:
+        choose = held_out
+    elif experiment.fit.choose_epoch == "validation":
+        rows, params = np.flatnonzero(seen), experiment.fit
+        grades, patients = [GRADES[modes[r]] for r in rows], [data.patients[r] for r in rows]
+        chosen = choose_validation(grades, patients, params.validation, params.seed)
+        choose[rows[chosen]] = True
+    train = seen & ~choose
+    if len(set(modes[train])) < 2:
+        grade = GRADES[modes[train][0]] if train.any() else "none"
+        raise FoldError(
+            f"{todo.folder}: wanted clips of two modal grades or more to train on, "
+            f"got {int(train.sum())} of grade {grade}"
+        )
+    return Split(train, choose, held_out)
 
 
 def train_fold(
@@ -44,34 +76,60 @@ def train_fold(
     data: TrainingData,
     settings: ModelSettings,
     *,
-    run_folder: Path,
+    work: Work,
     on_epoch: Callable[[Epoch], None],
-) -> None:
-    """Fit, predict the fold that was held out, and write weights, history and predictions."""
-    seen = data.folds != (-1 if todo.held_out is None else todo.held_out)
-    history: list[Epoch] = []
+    team: Team = ALONE,
+) -> pd.DataFrame | None:
+    """Fit, predict the fold that was held out, and write weights, history and predictions.
 
-    def note(epoch: Epoch) -> None:
-        history.append(epoch)
-        on_epoch(epoch)
-
-    experiment = settings.experiment
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    samples = data.samples.take(torch.from_numpy(np.flatnonzero(seen)))
-    unseen = None
-    if todo.held_out is not None:
-        unseen = data.samples.take(torch.from_numpy(np.flatnonzero(~seen)))
-    model = fit(samples, experiment, held_out=unseen, device=device, on_epoch=note)
-    folder = run_folder / todo.folder
-    save_model(folder, model, dataclasses.replace(settings, trained_on=todo.trained_on))
-    write_json(folder / HISTORY, [dataclasses.asdict(epoch) for epoch in history])
-    if unseen is not None:
-        predicted = predict(model, unseen.frames, experiment.input, speeds=unseen.speeds)
-        table = _predictions(data, ~seen, predicted)
+    What a run that was cut short left in the folder of the fit is gone on from. Returns the
+    predictions, if there are any and this process leads.
+    """
+    experiment, folder = settings.experiment, work.of(todo)
+    split = split_for(todo, data, experiment)
+    train, choose, held_out = (
+        data.samples.take(torch.from_numpy(np.flatnonzero(mask)))
+        for mask in (split.train, split.choose, split.held_out)
+    )
+    done = fit(
+        train,
+        experiment,
+        on_epoch=on_epoch,
+        chooses=choose if split.choose.any() else None,
+        team=team,
+        checkpoints=Checkpoints(folder, work.identity),
+    )
+    if not team.leads:
+        return None
+    said = dataclasses.replace(settings, trained_on=todo.trained_on, epoch_by=_by(split))
+    save_model(folder, done.model, said)
+    write_json(folder / HISTORY, [_without_time(epoch) for epoch in done.history])
+    files, table = [WEIGHTS, SETTINGS, HISTORY], None
+    if split.held_out.any():
+        feed = Feed(held_out, experiment.input, team.device)
+        predicted = predict_fed(done.model, feed, held_out, batch=experiment.fit.batch)
+        table = _table(data, split.held_out, predicted)
         write_table(folder / PREDICTIONS_FILE, table, PREDICTIONS)
+        files.append(PREDICTIONS_FILE)
+    work.mark_done(todo, files)
+    return table
 
 
-def _predictions(
+def _by(split: Split) -> str:
+    """Say what chose the epoch."""
+    clips = int(split.choose.sum())
+    if not clips:
+        return "none: the last"
+    on_test = bool((split.choose & split.held_out).any())
+    return "the held-out fold, as published" if on_test else f"{clips} clips not trained on"
+
+
+def _without_time(epoch: Epoch) -> dict[str, Any]:
+    """Leave out what differs between two runs that are otherwise alike."""
+    return {key: value for key, value in plain(epoch).items() if key != "seconds"}
+
+
+def _table(
     data: TrainingData,
     held_out: Bool[ndarray, " clip"],
     predicted: Float32[ndarray, "held_out grade"],

@@ -1,42 +1,46 @@
-"""The training loop: one fit, from fresh weights to the last epoch."""
+"""The training loop of one fit; two calls with the same arguments give the same weights."""
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from rostfine.clips.transforms import augment, to_input
+from rostfine.clips.augment import augment, draw
 from rostfine.errors import TrainingError
-from rostfine.losses import LossTerms, objective
+from rostfine.losses import objective
 from rostfine.models import build_experiment
 from rostfine.models.pretrained import load_pretrained
 from rostfine.models.timesformer import Encoder
 from rostfine.models.weight_report import LoadReport
 from rostfine.params import ExperimentParams
-from rostfine.training.best import BestOnHeldOut
+from rostfine.training.balance import draw_order, loss_weights
+from rostfine.training.batches import Part, cut_batch
+from rostfine.training.checkpoint import Checkpoints
 from rostfine.training.data import Samples
-from rostfine.training.optim import make_optimizer, make_schedule
+from rostfine.training.epoch import Epoch, Terms
+from rostfine.training.feed import Feed
+from rostfine.training.frozen import freeze_encoder
+from rostfine.training.passing import as_terms, as_vector, measure, reader_of
+from rostfine.training.state import FitState, go_on_from, start_state, to_checkpoint
+from rostfine.training.team import Team, random_state
 from rostfine.variants import PUBLISHED_LABEL_SHIFT, named_variant
+
+ALONE: Final = Team()
+AUTOCAST: Final = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to: means over its clips of the terms of eq. 19.
+class Fitted:
+    """A trained model, in evaluation mode, and how it came about."""
 
-    `held_out` is the loss on the held-out fold before the epoch, where a variant looks at it.
-    """
-
-    epoch: int
-    total: float
-    fit: float
-    diversity: float
-    lr: float
-    seconds: float
-    held_out: float | None = None
+    model: nn.Module
+    history: tuple[Epoch, ...]
 
 
 @contextmanager
@@ -51,32 +55,42 @@ def fit(
     samples: Samples,
     experiment: ExperimentParams,
     *,
-    held_out: Samples | None = None,
-    device: torch.device,
     on_epoch: Callable[[Epoch], None],
-) -> nn.Module:
-    """Train a fresh model for `experiment.fit.epochs` epochs and return it in evaluation mode.
+    chooses: Samples | None = None,
+    team: Team = ALONE,
+    checkpoints: Checkpoints | None = None,
+) -> Fitted:
+    """Train a fresh model for `experiment.fit.epochs` epochs.
 
-    Two calls with the same arguments give the same weights, bit for bit, on the CPU. `held_out` is
-    looked at only if the variant selects the epoch on it, as the published code does.
+    `chooses` are the clips on which the epoch is chosen whose weights are returned; without them
+    it is the last. With `checkpoints` it goes on after the last epoch of which there is one, and
+    ends with the same weights as if it had never stopped, bit for bit on the CPU. `on_epoch` is
+    called by the leader of the `team` alone, before the epoch's checkpoint is written: who goes on
+    from a checkpoint may tell an epoch again, but never leaves one out.
 
     Relative paths of `experiment.model.pretrained` start at the current folder.
 
-    Raises TrainingError naming the epoch and the clips of the batch if the loss is not finite.
+    Raises TrainingError naming the epoch and the clips of the batch if the loss is not finite, or
+    if a checkpoint cannot be written.
     """
-    variant = named_variant(experiment.variant)
     with seeded(experiment.fit.seed) as generator:
-        model = start_model(experiment)[0].to(device)
-        run = _Run(model, samples.to(device), experiment, generator)
-        best = None
-        if variant.selects_on_test_fold and held_out is not None:
-            best = BestOnHeldOut(held_out.to(device), experiment)
-        for epoch in range(experiment.fit.epochs):
-            loss = best.look_at(model) if best else None
-            on_epoch(dataclasses.replace(run.train_one(epoch), held_out=loss))
-        if best:
-            best.restore(model)
-    return model.eval()
+        model = start_model(experiment)[0].to(team.device)
+        if experiment.fit.freeze == "encoder":
+            freeze_encoder(model)
+        # All begin with the same weights; what a model drops at random is each one's own.
+        torch.manual_seed(experiment.fit.seed + team.rank)
+        fitting = _Fitting(model, samples, chooses, experiment, generator, team)
+        kept = checkpoints.load() if checkpoints else None
+        if kept:
+            go_on_from(fitting.state, kept, team.rank)
+        for number in range(len(fitting.state.history), experiment.fit.epochs):
+            epoch = fitting.go_through(number)
+            if team.leads:
+                on_epoch(epoch)
+            random = team.collect(random_state(team.device))
+            if checkpoints:
+                team.obey(partial(_save, checkpoints, fitting.state, random))
+        return Fitted(fitting.chosen().eval(), tuple(fitting.state.history))
 
 
 def start_model(experiment: ExperimentParams) -> tuple[nn.Module, LoadReport | None]:
@@ -88,69 +102,146 @@ def start_model(experiment: ExperimentParams) -> tuple[nn.Module, LoadReport | N
     return model, load_pretrained(model, experiment.model.pretrained, flat_positions=flat)
 
 
-class _Run:
-    """The state that lives as long as a fit: weights, optimiser, schedule and order."""
+def _save(checkpoints: Checkpoints, state: FitState, random: list[dict[str, Tensor]]) -> None:
+    checkpoints.save(to_checkpoint(state, random))
+
+
+class _Fitting:
+    """A fit at work: its state, its clips, and how a batch goes through."""
 
     def __init__(
         self,
         model: nn.Module,
         samples: Samples,
+        chooses: Samples | None,
         experiment: ExperimentParams,
         generator: torch.Generator,
+        team: Team,
     ) -> None:
-        self.model, self.samples = model, samples
-        self.experiment, self.generator = experiment, generator
+        self.params, self.experiment, self.team = experiment.fit, experiment, team
         self.variant = named_variant(experiment.variant)
-        steps = -(-len(samples.labels) // experiment.fit.batch)
-        self.optimizer = make_optimizer(model, experiment.fit)
-        self.schedule = make_schedule(self.optimizer, experiment.fit, steps)
+        self.samples, self.chooses = samples, chooses
+        steps = -(-len(samples.labels) // self.params.batch)
+        self.state = start_state(model, self.params, steps=steps, generator=generator)
+        device = self.state.device
+        self.feed = Feed(samples, experiment.input, device)
+        self.choosing_feed = Feed(chooses, experiment.input, device) if chooses else None
+        self.labels = samples.labels.to(device)
+        self.speeds = None if samples.speeds is None else samples.speeds.to(device)
+        weights = loss_weights(samples.labels, self.params.balance)
+        self.weights = None if weights is None else weights.to(device)
         if isinstance(model.encoder, Encoder):
-            model.encoder.checkpoint_activations = experiment.fit.checkpoint_activations
-        if experiment.fit.compile:
+            model.encoder.checkpoint_activations = self.params.checkpoint_activations
+        if self.params.compile:
             model.compile()
+        self.forward = team.wrap(reader_of(model, self.feed))
+        self.branches: tuple[str, ...] = ()
 
-    def train_one(self, epoch: int) -> Epoch:
-        """Go once over all clips, in a new order."""
+    def go_through(self, number: int) -> Epoch:
+        """Train for an epoch, and see how that does on the clips that choose."""
         started = time.perf_counter()
-        lr = float(self.schedule.get_last_lr()[0])
-        self.model.train()
-        count = len(self.samples.labels)
-        sums = torch.zeros(3, device=self.samples.labels.device)
-        order = torch.randperm(count, generator=self.generator)
-        for rows in torch.split(order, self.experiment.fit.batch):
-            terms = self._step(rows, epoch)
-            found = torch.stack([terms.total, terms.fit, terms.diversity]).detach()
-            sums += found * len(rows)
-        total, fitted, diversity = (sums / count).tolist()
-        seconds = time.perf_counter() - started
-        return Epoch(epoch, total, fitted, diversity, lr, seconds)
+        state, first = self.state, self.variant.selects_on_test_fold
+        lr = float(state.schedule.get_last_lr()[0])
+        # The published code looks before each epoch, so that its last one is never a candidate.
+        valid = self._look(number - 1) if first else None
+        train = self._train(number)
+        valid = valid if first else self._look(number)
+        best = state.best.epoch if valid else number
+        epoch = Epoch(number, lr, train, valid, best, time.perf_counter() - started)
+        state.history.append(epoch)
+        return epoch
 
-    def _step(self, rows: Tensor, epoch: int) -> LossTerms:
-        batch = self.samples.take(rows)
+    def chosen(self) -> nn.Module:
+        """Return the model with the weights that are kept."""
+        model = self.state.offered
+        if self.state.best.weights:
+            model.load_state_dict(self.state.best.weights)
+        return model
+
+    def _train(self, number: int) -> Terms:
+        self.state.model.train()
+        order = draw_order(self.samples.labels, self.params.balance, self.state.generator)
+        batches = torch.split(order, self.params.batch)
+        cut = [cut_batch(rows, self.team, self.params.accumulate) for rows in batches]
+        inputs = self.feed.batches([part.rows for parts in cut for part in parts])
+        steps = []
+        for rows, parts in zip(batches, cut, strict=True):
+            steps.append(self._step(rows, parts, inputs))
+            # On a GPU to look at each step would make it wait; there one looks at the end.
+            if self.state.device.type == "cpu":
+                self._check(number, batches, steps[-1:], len(steps) - 1)
+        self._check(number, batches, steps, 0)
+        lengths = torch.tensor([len(rows) for rows in batches], device=self.state.device)
+        sums = (torch.stack(steps) * lengths[:, None]).sum(dim=0)
+        return as_terms((sums / len(order)).tolist(), self.branches, self.experiment.loss.use_div)
+
+    def _step(self, rows: Tensor, parts: Sequence[Part], inputs: Iterator[Tensor]) -> Tensor:
+        """Take one step by the gradients of a batch; return its terms, as a vector."""
+        state, team = self.state, self.team
         # First, so that the forward pass may have the memory of old gradients.
-        self.optimizer.zero_grad(set_to_none=True)
-        terms = self._objective(batch)
-        if not torch.isfinite(terms.total):
-            raise TrainingError(
-                f"epoch {epoch}: the loss is {terms.total.item()} for clips {rows.tolist()}; "
-                "a smaller lr or a clip_norm may help"
-            )
-        torch.autograd.backward(terms.total)
-        if self.experiment.fit.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.experiment.fit.clip_norm)
-        self.optimizer.step()
-        self.schedule.step()
-        return terms
+        state.optimizer.zero_grad(set_to_none=True)
+        draws = None
+        if self.params.augment is not None and not self.feed.condensed:
+            draws = draw(len(rows), self.params.augment, state.generator)
+        sums = []
+        for part in parts:
+            clips = next(inputs)
+            if draws is not None and self.params.augment is not None:
+                clips = augment(clips, draws.take(part.places), self.params.augment)
+            with self._apart(part is not parts[-1]):
+                total, terms = self._objective(clips, part.rows)
+                # Gradients are averaged over the team; each clip of a batch is to count alike.
+                torch.autograd.backward(state.scaler.scale(total * (part.weight * team.size)))
+            sums.append(terms * part.weight)
+        if self.params.clip_norm is not None:
+            state.scaler.unscale_(state.optimizer)
+            nn.utils.clip_grad_norm_(state.model.parameters(), self.params.clip_norm)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        state.schedule.step()
+        if state.ema is not None:
+            state.ema.update_parameters(state.model)
+        return team.add_up(torch.stack(sums).sum(dim=0))
 
-    def _objective(self, batch: Samples) -> LossTerms:
-        experiment = self.experiment
-        clips = to_input(batch.frames, experiment.input)
-        if experiment.fit.augment:
-            clips = augment(clips, self.generator)
-        labels = batch.labels
+    def _apart(self, apart: bool) -> AbstractContextManager[None]:
+        """Let gradients gather here, without the team's, while more parts are to come."""
+        if apart and isinstance(self.forward, DistributedDataParallel):
+            return self.forward.no_sync()
+        return nullcontext()
+
+    def _objective(self, clips: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        experiment, here = self.experiment, rows.to(clips.device)
+        labels = self.labels[here]
         if self.variant.shifted_labels and experiment.model.name == "rostfine":
             labels = labels + PUBLISHED_LABEL_SHIFT
-        bf16 = experiment.fit.precision == "bf16"
-        with torch.autocast(clips.device.type, dtype=torch.bfloat16, enabled=bf16):
-            output = self.model(clips, batch.speeds)
-        return objective(output, labels, experiment.loss, self.variant)
+        dtype = AUTOCAST[self.params.precision]
+        with torch.autocast(clips.device.type, dtype=dtype, enabled=dtype is not None):
+            output = self.forward(clips, None if self.speeds is None else self.speeds[here])
+        self.branches = output.branches
+        weights = None if self.weights is None else self.weights[here]
+        terms = objective(output, labels, experiment.loss, self.variant, weights)
+        return terms.total, as_vector(terms)
+
+    def _check(
+        self, number: int, batches: tuple[Tensor, ...], steps: list[Tensor], first: int
+    ) -> None:
+        """Raise for the first step whose loss is not finite, naming its clips."""
+        totals = torch.stack(steps)[:, 0]
+        if bool(torch.isfinite(totals).all()):
+            return
+        step = int((~torch.isfinite(totals)).nonzero()[0])
+        rows = batches[first + step].tolist()
+        names = [self.samples.names[row] if self.samples.names else str(row) for row in rows]
+        raise TrainingError(
+            f"epoch {number}: the loss is {totals[step].item()} for clips {', '.join(names)}; "
+            "a smaller lr or a clip_norm may help"
+        )
+
+    def _look(self, number: int) -> Terms | None:
+        """See how the weights after epoch `number` do, and keep them if they do best."""
+        if self.choosing_feed is None or self.chooses is None or not self.team.leads:
+            return None
+        model = self.state.offered.eval()
+        terms = measure(model, self.choosing_feed, self.chooses, self.experiment)
+        self.state.best.look(terms.averaged, number, model)
+        return terms

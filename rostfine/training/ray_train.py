@@ -1,107 +1,131 @@
 """The fits of an experiment, spread by Ray Train over the CPUs, GPUs and machines that there are.
 
-Starting a trainer costs 20 s and more, so an experiment has one: its workers take the next fit when
-theirs is done. Every machine of a cluster must see the workspace under the same path.
+Starting a trainer costs 20 s and more, so an experiment has one: its workers form a team for each
+fit in flight, and a team takes the next fit when its own is done. Where a worker or a machine is
+lost, a new trainer goes on from the checkpoints with what is left. Every machine of a cluster must
+see the workspace under the same path.
 """
 
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from rostfine.cluster import running_ray
 from rostfine.errors import ClusterError, RostfineError, TrainingError
 from rostfine.memory import keep_freed_memory
-from rostfine.parsing import parse, plain
-from rostfine.progress import Advance, silent
 from rostfine.training.board import Board
-from rostfine.training.data import TrainingData, load_training_data
-from rostfine.training.folds import Fit, train_fold
-from rostfine.training.loop import Epoch
-from rostfine.training.saved import ModelSettings
+from rostfine.training.epoch import Epoch, StatusWatcher, Watchers
+from rostfine.training.fits import Fit
+from rostfine.training.placement import Placement, place
+from rostfine.training.team import Team, join_team
+from rostfine.training.work import Work
+from rostfine.training.worker import Job, do_fit, load_for
 
-POLL_S = 0.5
-ENVIRONMENT = {
+logger = logging.getLogger(__name__)
+
+POLL_S: Final = 0.5
+ANSWER_S: Final = 120.0
+"""How long it may take until a node answers or is known to be dead."""
+PATIENCE: Final = 3
+"""So many losses in a row without an epoch in between, and it is no use to begin again."""
+ENVIRONMENT: Final = {
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process more to start, for clouds only
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # how soon a finished fit is noticed
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # how soon a lost worker is noticed
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # the default of 60 fails on a busy machine
 }
 """What Ray Train reads when it is imported; a setting of the user's own wins."""
 
 
-@dataclass(frozen=True)
-class Placement:
-    """How many fits run at once, and what each may use."""
+def train_fits(todo: Sequence[Fit], job: Job, *, watcher: StatusWatcher | None = None) -> None:
+    """Do all fits of `todo`, each into its folder of `job.work`.
 
-    workers: int
-    cpus_per_worker: int
-    use_gpu: bool
+    A fit that fails does not stop the others. What is done already is not done again.
 
-
-def train_fits(
-    todo: Sequence[Fit],
-    settings: ModelSettings,
-    *,
-    workspace: Path,
-    run_folder: Path,
-    max_at_once: int | None = None,
-    advance: Advance = silent,
-) -> None:
-    """Do all fits of `todo`, each into its folder of `run_folder`; `advance` is called per epoch.
-
-    A fit that fails does not stop the others.
-
-    Raises TrainingError with a line for each that failed, once all are done.
+    Raises TrainingError with a line for each that failed, once all are done, and ClusterError if
+    workers are lost again and again.
     """
-    workspace = workspace.resolve()
-    with (
-        running_ray(ENVIRONMENT) as ray,
-        TemporaryDirectory(dir=workspace, prefix=".ray-") as storage,
-    ):
-        board = ray.remote(num_cpus=0)(Board).remote(len(todo))
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        placement = place(len(todo), nodes, max_at_once)
-        config = {
-            "board": board,
-            "todo": list(todo),
-            "settings": plain(settings),
-            "workspace": str(workspace),
-            "run_folder": str(run_folder.resolve()),
-            "threads": placement.cpus_per_worker,
-        }
+    watcher = watcher or Watchers()
+    with running_ray(ENVIRONMENT) as ray:
         logging.getLogger("ray.train").setLevel(logging.ERROR)
-        with _watched(ray, board, advance):
-            _run(config, placement, storage)
-        failures = ray.get(board.failures.remote())
-    if failures:
-        raise TrainingError.of_faults(failures)
+        failed: dict[Fit, str] = {}
+        losses = 0
+        while left := [fit for fit in todo if fit not in failed and not job.work.is_done(fit)]:
+            before = _epochs(left, job.work)
+            lost = _one_round(ray, left, job, watcher, failed)
+            if lost is None:
+                continue
+            losses = 1 if _epochs(left, job.work) > before else losses + 1
+            if losses >= PATIENCE:
+                raise lost
+            logger.warning("%s; training goes on from the last finished epochs", lost)
+            _await_losses(ray)
+    if failed:
+        raise TrainingError.of_faults(list(failed.values()))
 
 
-def place(
-    fits: int, nodes: Sequence[Mapping[str, float]], max_at_once: int | None = None
-) -> Placement:
-    """Share out the CPUs and GPUs of each node: a GPU to each worker where there are any."""
-    use_gpu = any(node.get("GPU", 0) >= 1 for node in nodes)
+def _epochs(todo: Sequence[Fit], work: Work) -> int:
+    """Count epochs and fits done, to tell whether there is progress."""
+    return sum(work.epochs_done(fit) + 10**6 * work.is_done(fit) for fit in todo)
 
-    def room(cpus_per_worker: int) -> int:
-        by_cpu = [int(node.get("CPU", 0)) // cpus_per_worker for node in nodes]
-        by_gpu = [int(node.get("GPU", 0)) if use_gpu else fits for node in nodes]
-        return sum(map(min, by_cpu, by_gpu))
 
-    workers = max(1, min(fits, room(1), max_at_once or fits))
-    most = max((int(node.get("CPU", 0)) for node in nodes), default=1)
-    # A worker must fit on one node: a request that no node can meet would wait for ever.
-    cpus = max((c for c in range(1, most + 1) if room(c) >= workers), default=1)
-    return Placement(workers, cpus, use_gpu=use_gpu)
+def _one_round(
+    ray: Any, left: Sequence[Fit], job: Job, watcher: StatusWatcher, failed: dict[Fit, str]
+) -> ClusterError | None:
+    """Let one trainer do what is left; return what it ended of if it lost a worker."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    placement = place(len(left), nodes, job.training)
+    board = ray.remote(**_here(ray))(Board).remote([fit.folder for fit in left])
+    config = {
+        "board": board,
+        "todo": list(left),
+        "job": job,
+        "per_fit": placement.per_fit,
+        "threads": job.work.threads(placement.cpus_per_worker),
+    }
+    lost = None
+    with TemporaryDirectory(dir=job.work.folder, prefix=".ray-") as storage:
+        with _watched(ray, board, watcher):
+            try:
+                _run(config, placement, storage)
+            except ClusterError as error:
+                lost = error
+        for number, line in ray.get(board.failures.remote()).items():
+            failed[left[number]] = f"{job.settings.experiment_name}, {left[number].folder}: {line}"
+    return lost
+
+
+def _await_losses(ray: Any) -> None:
+    """Wait until every node that Ray takes for alive has answered, or is known to be dead.
+
+    Ray may take half a minute to note it, and a trainer that counts on such a node never starts.
+    """
+    answer = ray.remote(num_cpus=0, max_retries=0)(_answer)
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    asked = [answer.options(**_only_on(node_id)).remote() for node_id in nodes]
+    ray.wait(asked, num_returns=len(asked), timeout=ANSWER_S)
+
+
+def _answer() -> bool:
+    return True
+
+
+def _here(ray: Any) -> dict[str, Any]:
+    """Keep an actor beside this process, so that no other machine's loss is its own."""
+    return {"num_cpus": 0, **_only_on(ray.get_runtime_context().get_node_id())}
+
+
+def _only_on(node_id: str) -> dict[str, Any]:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node_id, soft=False)}
 
 
 def _run(config: dict[str, Any], placement: Placement, storage: str) -> None:
@@ -123,50 +147,70 @@ def _run(config: dict[str, Any], placement: Placement, storage: str) -> None:
         trainer.fit()
     except (TrainingFailedError, RayError) as error:
         reason = str(error).strip().splitlines()[-1]
-        raise ClusterError(f"Ray could not finish the training: {reason}") from error
+        raise ClusterError(f"Ray lost a worker: {reason}") from error
 
 
 def _work(config: dict[str, Any]) -> None:
-    """What each worker does: take a fit, do it, take the next, until none is left."""
+    """What each worker does: with its team take a fit, do it, take the next, until none is left."""
     import ray
     import ray.train
+    from ray.train.torch import get_device
 
+    job: Job = config["job"]
     board = config["board"]
-    settings = parse(ModelSettings, config["settings"])
     torch.set_num_threads(config["threads"])
     keep_freed_memory()
     # As in a stage, relative paths start at the workspace.
-    os.chdir(config["workspace"])
+    os.chdir(job.workspace)
+    device = get_device()
+    team = join_team(config["per_fit"], device)
+
+    def take() -> int | None:
+        number: int | None = ray.get(board.take.remote()) if team.leads else None
+        return team.hear(number)
+
     try:
-        data = load_training_data(Path(), settings.experiment.input.speed)
-        while (number := ray.get(board.take.remote())) is not None:
-            _do(config["todo"][number], data, settings, config["run_folder"], board)
+        data = load_for(job, device, sharers=ray.train.get_context().get_local_world_size())
     except RostfineError as error:
-        ray.get(board.fail.remote(f"{settings.experiment_name}: {error}"))
+        while (number := take()) is not None:
+            ray.get(board.fail.remote(number, str(error)))
+    while (number := take()) is not None:
+        _do(config["todo"][number], number, data, job, team, board)
     # Ray Train waits until every worker has reported equally often.
     ray.train.report({})
 
 
-def _do(
-    todo: Fit, data: TrainingData, settings: ModelSettings, run_folder: str, board: Any
-) -> None:
+def _do(todo: Fit, number: int, data: Any, job: Job, team: Team, board: Any) -> None:
     """Do one fit; tell the board of each epoch, or why the fit failed."""
     import ray
 
-    def post(epoch: Epoch) -> None:
-        news = f"{todo.folder} epoch {epoch.epoch + 1} loss {epoch.total:.4f}"
+    def post(what: str, said: Any) -> None:
         # Waited for, so that nothing said is lost when the worker ends.
-        ray.get(board.post.remote(news))
+        if team.leads:
+            ray.get(board.post.remote(what, number, said))
 
+    def on_epoch(epoch: Epoch) -> None:
+        post("epoch", epoch)
+
+    begun = job.work.epochs_done(todo)
+    post("went on" if begun else "training", f"after epoch {begun}" if begun else "")
     try:
-        train_fold(todo, data, settings, run_folder=Path(run_folder), on_epoch=post)
-    except (RostfineError, RuntimeError) as error:  # torch tells of a full memory by RuntimeError
-        line = f"{settings.experiment_name}, {todo.folder}: {error}"
-        ray.get(board.fail.remote(line))
+        do_fit(todo, data, job, on_epoch=on_epoch, team=team)
+    except RostfineError as error:
+        # All of the team have met it.
+        if team.leads:
+            ray.get(board.fail.remote(number, str(error)))
+        return
+    except RuntimeError as error:  # torch tells of a full memory by RuntimeError
+        ray.get(board.fail.remote(number, str(error)))
+        if team.size > 1:
+            raise  # the rest of the team waits for this one, and is ended with it
+        return
+    post("done", "")
 
 
 @contextmanager
-def _watched(ray: Any, board: Any, advance: Advance) -> Iterator[None]:
+def _watched(ray: Any, board: Any, watcher: StatusWatcher) -> Iterator[None]:
     """Pass on what workers post, from a thread of its own, because the trainer blocks this one."""
     done = threading.Event()
 
@@ -174,8 +218,11 @@ def _watched(ray: Any, board: Any, advance: Advance) -> Iterator[None]:
         ended = False
         while not ended:
             ended = done.wait(POLL_S)
-            for news in ray.get(board.take_posts.remote()):
-                advance(1, news)
+            for what, fit, said in ray.get(board.take_posts.remote()):
+                if isinstance(said, Epoch):
+                    watcher.epoch(fit, said)
+                else:
+                    watcher.status(fit, what, said)
 
     thread = threading.Thread(target=watch)
     thread.start()

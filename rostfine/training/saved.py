@@ -24,6 +24,7 @@ class ModelSettings:
 
     experiment_name: str
     trained_on: str  # "all data", or which fold was held out
+    epoch_by: str  # what chose the epoch whose weights these are
     experiment: ExperimentParams
     tracking: TrackingParams
     clips: ClipParams

@@ -26,6 +26,14 @@ PLUMBING = {
         "workspace",
     )
 }
+# What only looks on and tells: no reason to train again.
+LOOK_ON = {
+    "cross_validate": (
+        "rostfine/registry/",
+        "rostfine/training/curves.py",
+        "rostfine/training/live.py",
+    )
+}
 
 
 def code_deps(stage: str, root: Path = ROOT) -> list[str]:
@@ -39,9 +47,12 @@ def code_deps(stage: str, root: Path = ROOT) -> list[str]:
         seen.add(path)
         seen |= {p for p in path.parent.glob("*.j2")}
         # What carries values is no reason to run again, nor is what it imports.
-        if str(path.relative_to(root)) not in PLUMBING:
+        name = str(path.relative_to(root))
+        if name not in PLUMBING and not name.startswith(LOOK_ON.get(stage, ())):
             todo += [p for name in _imports(path) for p in _files_of(name, root)]
+    looks_on = LOOK_ON.get(stage, ())
     found = {str(path.relative_to(root)) for path in seen}
+    found = {name for name in found if not name.startswith(looks_on)}
     return sorted(found - PLUMBING - {"stages/__init__.py"})
 
 

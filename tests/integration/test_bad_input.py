@@ -1,7 +1,12 @@
 """What a person sees when the lab's input is wrong: one line, exit code 1, nothing half-written."""
 
+import os
+import re
+
 import pandas as pd
 import pytest
+
+from rostfine.training.work import only_one
 
 TAGS = "sample_id,video_id,frame,x_px,y_px\n"
 VOTES = "sample_id,expert_id,grade,voted_at\n"
@@ -121,6 +126,54 @@ def test_an_unknown_or_missing_key_of_params_is_named(keep, key, words):
     else:
         (keep.folder / "params.yaml").write_text("clips: {frames: 16, size_px: 150}\n")
     assert words in fail(keep, "cut_clips")
+
+
+@pytest.fixture
+def ready(keep):
+    """The study, ready to be trained on."""
+    keep.set_params(experiments__rostfine__model__pretrained=None)
+    for stage in ("aggregate_votes", "make_folds"):
+        keep.run("python", "-m", f"stages.{stage}")
+    return keep
+
+
+def fail_training(workspace, code: int = 1) -> str:
+    output = workspace.run("python", "-m", "stages.cross_validate", "rostfine", code=code)
+    assert "Traceback" not in output
+    return output.strip().splitlines()[-1]
+
+
+def test_labels_that_do_not_sum_to_one_are_named_before_anything_is_trained(ready):
+    path = ready.folder / "data" / "labels.parquet"
+    labels = pd.read_parquet(path)
+    labels.loc[2, "p_A"] += 0.5
+    labels.to_parquet(path)
+    line = fail_training(ready)
+    assert f"wanted probabilities that sum to 1, got other sums for {labels.sample_id[2]}" in line
+
+
+def test_training_clips_of_one_grade_are_refused(ready):
+    path = ready.folder / "data" / "labels.parquet"
+    labels = pd.read_parquet(path)
+    labels[["p_A", "p_B", "p_C", "p_D", "p_E"]] = [0.0, 0.0, 1.0, 0.0, 0.0]
+    labels.to_parquet(path)
+    assert "fold_0: wanted clips of two modal grades or more" in fail_training(ready)
+
+
+def test_more_workers_than_clips_of_a_batch_are_refused(ready):
+    ready.set_params(training__workers_per_fold=99)
+    assert "training.workers_per_fold: wanted at most 12" in fail_training(ready)
+
+
+def test_a_gpu_where_there_is_none_is_refused(ready):
+    ready.set_params(training__device="gpu")
+    assert "training.device: wanted gpu, but Ray knows of none" in fail_training(ready)
+
+
+def test_a_second_training_is_refused_and_told_of_the_first(ready):
+    with only_one(ready.folder, "timesformer"):
+        line = fail_training(ready, code=75)
+    assert re.search(rf"already trained in by process {os.getpid()} on .* \(timesformer,", line)
 
 
 def test_dvc_stops_with_a_bad_stage_and_runs_none_after_it(keep):

@@ -67,7 +67,9 @@ def save_fold(folder: Path, fit: Fit) -> None:
     experiment = params.experiments["rostfine"]
     with_speed = replace(experiment, input=replace(experiment.input, speed="speed_um_s"))
     torch.manual_seed(0)
-    settings = ModelSettings("rostfine", fit.trained_on, with_speed, params.tracking, params.clips)
+    settings = ModelSettings(
+        "rostfine", fit.trained_on, "", with_speed, params.tracking, params.clips
+    )
     save_model(folder, build_experiment(with_speed), settings)
 
 

@@ -16,7 +16,7 @@ PARAMS = load_params(Path(__file__).parents[3] / "params.small.yaml")
 def settings(input) -> ModelSettings:
     experiment = dataclasses.replace(PARAMS.experiments["rostfine"], input=input)
     clips = dataclasses.replace(PARAMS.clips, frames=6, size_px=40)
-    return ModelSettings("tiny", "all data", experiment, PARAMS.tracking, clips)
+    return ModelSettings("tiny", "all data", "none: the last", experiment, PARAMS.tracking, clips)
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ EXPERIMENT = dataclasses.replace(
     model=TimeSformerParams("timesformer", "tiny", 0.0, None),
     input=InputParams(frames=4, image_px=32, speed=None),
 )
-SETTINGS = ModelSettings("tiny", "all data", EXPERIMENT, PARAMS.tracking, PARAMS.clips)
+SETTINGS = ModelSettings(
+    "tiny", "all data", "none: the last", EXPERIMENT, PARAMS.tracking, PARAMS.clips
+)
 
 
 @pytest.fixture(scope="session")

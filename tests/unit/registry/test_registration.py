@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rostfine.errors import RegistryError
+from rostfine.parsing import flatten
 from rostfine.registry import RegisteredVersion, Registration, register
-from rostfine.registry.registration import flatten
 from rostfine.registry.store import find_store, open_client
 
 # MLflow and its migrations warn of their own affairs.

@@ -1,5 +1,6 @@
 import io
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,8 +68,16 @@ def _clips(names: list[str], patients: tuple[str, ...]) -> pd.DataFrame:
     return clips
 
 
-def _history() -> list[dict[str, float]]:
-    return [{"epoch": epoch, "total": 1 / (1 + epoch)} for epoch in range(5)]
+def _history() -> list[dict[str, Any]]:
+    return [
+        {
+            "epoch": epoch,
+            "train": {"total": 1 / (1 + epoch)},
+            "valid": {"total": 1.5 / (1 + epoch)},
+            "best": epoch,
+        }
+        for epoch in range(5)
+    ]
 
 
 @pytest.fixture(scope="session")

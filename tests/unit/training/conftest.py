@@ -18,8 +18,9 @@ def settings() -> ModelSettings:
 
     params = load_params(ROOT / "params.small.yaml")
     experiment = params.experiments["rostfine"]
-    short = dataclasses.replace(experiment, fit=dataclasses.replace(experiment.fit, epochs=2))
-    return ModelSettings("rostfine", "", short, params.tracking, params.clips)
+    fit = dataclasses.replace(experiment.fit, epochs=2, batch=4)
+    short = dataclasses.replace(experiment, fit=fit)
+    return ModelSettings("rostfine", "", "", short, params.tracking, params.clips)
 
 
 @pytest.fixture(scope="session")
@@ -28,5 +29,7 @@ def data() -> TrainingData:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (12, 16, 150, 150, 3), dtype=np.uint8)
     labels = rng.dirichlet(np.ones(5), 12).astype(np.float32)
-    samples = Samples(torch.from_numpy(frames), torch.from_numpy(labels))
-    return TrainingData(tuple(f"s{i}" for i in range(12)), samples, np.arange(12) % 3)
+    names = tuple(f"s{i}" for i in range(12))
+    samples = Samples(torch.from_numpy(frames), torch.from_numpy(labels), names=names)
+    patients = tuple(f"p{i % 6}" for i in range(12))
+    return TrainingData(names, samples, np.arange(12) % 3, patients)

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,16 +9,22 @@ import torch
 from rostfine.errors import InputError
 from rostfine.evaluation.predict import predict
 from rostfine.schemas import PREDICTIONS, read_table
-from rostfine.training.folds import Fit, train_fold
+from rostfine.training.fits import Fit
+from rostfine.training.folds import train_fold
 from rostfine.training.saved import load_model
+from rostfine.training.work import Work
 
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory, data, settings):
     folder = tmp_path_factory.mktemp("run")
     for todo in (Fit(1), Fit(None)):
-        train_fold(todo, data, settings, run_folder=folder, on_epoch=lambda epoch: None)
+        do(todo, data, settings, folder)
     return folder
+
+
+def do(todo, data, settings, folder):
+    train_fold(todo, data, settings, work=Work(folder, {}), on_epoch=lambda epoch: None)
 
 
 def test_a_fold_leaves_weights_history_and_the_predictions_of_its_own_samples(run_folder, data):
@@ -45,7 +52,7 @@ def test_samples_of_the_held_out_fold_do_not_touch_the_weights(
     frames = data.samples.frames.clone()
     frames[torch.tensor([1, 4, 7, 10])] = 0
     other = dataclasses.replace(data, samples=dataclasses.replace(data.samples, frames=frames))
-    train_fold(Fit(1), other, settings, run_folder=tmp_path, on_epoch=lambda epoch: None)
+    do(Fit(1), other, settings, tmp_path)
     name = "fold_1/weights.safetensors"
     assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
 
@@ -66,3 +73,21 @@ def test_weights_that_do_not_fit_their_settings_are_refused(run_folder, tmp_path
     (tmp_path / "weights.safetensors").write_bytes(b"short")
     with pytest.raises(InputError, match="not a saved model"):
         load_model(tmp_path)
+
+
+def test_a_fit_that_is_done_is_known_by_all_of_its_files(run_folder, tmp_path):
+    shutil.copytree(run_folder, tmp_path / "run")
+    work = Work(tmp_path / "run", {})
+    assert work.is_done(Fit(1))
+    assert not work.is_done(Fit(0))
+    path = work.of(Fit(1)) / "predictions.parquet"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not work.is_done(Fit(1))
+
+
+def test_what_chose_the_epoch_is_said(data, settings, run_folder, tmp_path):
+    assert load_model(run_folder / "fold_1")[1].epoch_by == "none: the last"
+    fit = dataclasses.replace(settings.experiment.fit, choose_epoch="validation", validation=0.5)
+    experiment = dataclasses.replace(settings.experiment, fit=fit)
+    do(Fit(None), data, dataclasses.replace(settings, experiment=experiment), tmp_path)
+    assert load_model(tmp_path / "final")[1].epoch_by == "6 clips not trained on"

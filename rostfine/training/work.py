@@ -1,0 +1,177 @@
+"""Where an experiment is trained, `checkpoints/<experiment>`: what is done there outlives any run.
+
+It is no output of a stage: DVC clears those before a stage runs, and a run that was cut short is to
+go on from here.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import rostfine
+from rostfine.errors import BusyError
+from rostfine.files import read_json, sha256_of, write_json
+from rostfine.parsing import flatten, plain
+from rostfine.training.fits import Fit
+from rostfine.training.saved import ModelSettings
+
+logger = logging.getLogger(__name__)
+
+FOLDER: Final = "checkpoints"
+IDENTITY: Final = "identity.json"
+DONE: Final = "done.json"
+PLACED: Final = "placed.json"
+PROGRESS: Final = "progress.json"
+DATA: Final = {"clips": "clips", "labels": "labels", "folds": "folds"}
+"""Tables of `data` whose content an experiment is trained on."""
+CODE: Final = (
+    "training",
+    "models",
+    "evaluation",
+    "clips",
+    "losses.py",
+    "metrics.py",
+    "variants.py",
+)
+"""Modules that decide what comes out."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """The folder of an experiment at work; `identity` says by dotted keys what is trained."""
+
+    folder: Path
+    identity: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """A name for this training that no other has."""
+        text = "\n".join(f"{key}={value}" for key, value in sorted(self.identity.items()))
+        return sha256(text.encode()).hexdigest()[:16]
+
+    def of(self, fit: Fit) -> Path:
+        """Return the folder of a fit."""
+        return self.folder / fit.folder
+
+    def prepare(self) -> None:
+        """Make the folder, and drop what another training left in it, saying what differs."""
+        path = self.folder / IDENTITY
+        if self.folder.exists():
+            other = _differences(self.identity, _read(path))
+            if other:
+                told = "; ".join(other[:5])
+                logger.warning("%s: of another training, begun anew: %s", self.folder, told)
+                shutil.rmtree(self.folder)
+        write_json(path, dict(self.identity))
+
+    def is_done(self, fit: Fit) -> bool:
+        """Tell whether all that a fit leaves is there, as it was written."""
+        folder = self.of(fit)
+        said = _read(folder / DONE)
+        try:
+            return bool(said) and all(sha256_of(folder / k) == v for k, v in said.items())
+        except OSError:
+            return False
+
+    def mark_done(self, fit: Fit, files: Sequence[str]) -> None:
+        """Say that `files` are all that a fit leaves, and drop its checkpoints."""
+        folder = self.of(fit)
+        write_json(folder / DONE, {name: sha256_of(folder / name) for name in files})
+        for path in folder.glob("epoch_*"):
+            path.unlink()
+
+    def epochs_done(self, fit: Fit) -> int:
+        """Count the epochs of a fit that is not done yet, by its newest checkpoint."""
+        found = self.of(fit).glob("epoch_*.json")
+        return max((int(path.stem.removeprefix("epoch_")) + 1 for path in found), default=0)
+
+    def threads(self, wanted: int) -> int:
+        """Return on how many threads a fit computes: as at first, because sums depend on it."""
+        path = self.folder / PLACED
+        held = _read(path).get("threads")
+        if not isinstance(held, int):
+            write_json(path, {"threads": wanted})
+            return wanted
+        return held
+
+    def hand_over(self, fit: Fit, run_folder: Path) -> None:
+        """Put what a fit left into a run's folder too, without a second copy where possible."""
+        target = run_folder / fit.folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name in _read(self.of(fit) / DONE):
+            source = self.of(fit) / name
+            try:
+                os.link(source, target / name)
+            except OSError:
+                shutil.copyfile(source, target / name)
+
+
+def work_on(workspace: Path, settings: ModelSettings, *, workers_per_fold: int) -> Work:
+    """Return the work of an experiment, known by its settings, its data and the code."""
+    pretrained = settings.experiment.model.pretrained
+    identity = flatten(plain(settings.experiment), "experiment")
+    identity["training.workers_per_fold"] = str(workers_per_fold)
+    for name, table in DATA.items():
+        identity[f"data.{name}"] = sha256_of(workspace / "data" / f"{table}.parquet")
+    if pretrained is not None and Path(workspace, pretrained).is_file():
+        identity["data.weights"] = sha256_of(Path(workspace, pretrained))
+    identity["code"] = _code_digest()
+    return Work(workspace / FOLDER / settings.experiment_name, identity)
+
+
+@contextmanager
+def only_one(workspace: Path, what: str) -> Iterator[None]:
+    """Hold the workspace for this process while it trains.
+
+    Raises BusyError naming the process that holds it.
+    """
+    path = workspace / FOLDER / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            said = file.read().strip() or "another process"
+            raise BusyError(f"{workspace.resolve()}: already trained in by {said}") from None
+        file.truncate(0)
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        file.write(f"process {os.getpid()} on {socket.gethostname()} ({what}, since {now})")
+        file.flush()
+        yield
+
+
+def _differences(wanted: Mapping[str, str], found: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{key}: wanted {wanted.get(key)}, found {found.get(key)}"
+        for key in sorted(wanted.keys() | found.keys())
+        if wanted.get(key) != found.get(key)
+    ]
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Read a JSON object; one that is missing or damaged is as good as empty."""
+    try:
+        held = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def _code_digest() -> str:
+    root = Path(rostfine.__file__).parent
+    files = [path for name in CODE for path in _modules(root / name)]
+    return sha256("".join(map(sha256_of, files)).encode()).hexdigest()
+
+
+def _modules(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))

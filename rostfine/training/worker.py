@@ -1,0 +1,131 @@
+"""What one worker does: it loads what its fits are given, does them, and draws their curves."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor
+
+from rostfine.clips.dataset import ClipFiles
+from rostfine.params import TrainingParams
+from rostfine.progress import Advance, silent
+from rostfine.schemas import GRADE_COLUMNS
+from rostfine.training.curves import Curves, draw_distributions
+from rostfine.training.data import TrainingData, fits_into, load_training_data
+from rostfine.training.epoch import Epoch
+from rostfine.training.fits import Fit
+from rostfine.training.folds import train_fold
+from rostfine.training.frozen import condense_clips, kept_condensed
+from rostfine.training.loop import seeded, start_model
+from rostfine.training.saved import ModelSettings
+from rostfine.training.team import Team
+from rostfine.training.work import FOLDER, Work
+
+CURVES: Final = "tensorboard"
+CONDENSED: Final = "condensed"
+CONDENSED_AT_ONCE: Final = 64
+DECIDE_FEATURES: Final = (
+    "code",
+    "data.clips",
+    "data.folds",
+    "data.weights",
+    "experiment.fit.seed",
+    "experiment.input.",
+    "experiment.model.",
+    "experiment.variant",
+)
+"""What the features of a frozen encoder depend on, among the keys of a training's identity."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """An experiment to be trained in `workspace`; it travels to each worker."""
+
+    settings: ModelSettings
+    training: TrainingParams
+    work: Work
+    workspace: Path
+
+    def epochs_done(self, todo: Sequence[Fit]) -> dict[str, int]:
+        """Count the epochs of each fit that are done already, by the name of its folder."""
+        whole, work = self.settings.experiment.fit.epochs, self.work
+        return {fit.folder: whole if work.is_done(fit) else work.epochs_done(fit) for fit in todo}
+
+
+def load_for(
+    job: Job, device: torch.device, *, sharers: int = 1, advance: Advance = silent
+) -> TrainingData:
+    """Load what the fits of a job are given, standing in its workspace.
+
+    `sharers` processes of this machine do the same. Features of a frozen encoder are made by the
+    first who needs them; `advance` counts their clips. Raises InputError for what cannot be used.
+    """
+    experiment = job.settings.experiment
+    frozen = experiment.fit.freeze == "encoder"
+    fits = job.training.clips == "device" or fits_into(_free_bytes(device) // sharers, Path())
+    keep = fits and job.training.clips != "disk" and not frozen
+    data = load_training_data(Path(), experiment.input.speed, keep=keep)
+    if frozen:
+        frames = _condensed(job, data, device, advance)
+        return replace(data, samples=replace(data.samples, frames=frames))
+    return data
+
+
+def do_fit(
+    todo: Fit, data: TrainingData, job: Job, *, team: Team, on_epoch: Callable[[Epoch], None]
+) -> None:
+    """Do one fit into its folder, and its curves into that of TensorBoard."""
+    if not team.leads:
+        train_fold(todo, data, job.settings, work=job.work, on_epoch=on_epoch, team=team)
+        return
+    folder = Path(CURVES) / job.settings.experiment_name / todo.folder
+    begun = job.work.epochs_done(todo)
+    if not begun:
+        shutil.rmtree(folder, ignore_errors=True)
+    with closing(Curves(folder, todo.label, goes_on_from=begun)) as curves:
+
+        def note(epoch: Epoch) -> None:
+            curves.epoch(epoch)
+            on_epoch(epoch)
+
+        done = train_fold(todo, data, job.settings, work=job.work, on_epoch=note, team=team)
+        if done is not None:
+            labels = dict(zip(data.sample_ids, data.samples.labels.numpy(), strict=True))
+            some = done.head(6)
+            true = np.stack([labels[sample_id] for sample_id in some["sample_id"]])
+            predicted = some[list(GRADE_COLUMNS)].to_numpy()
+            picture = draw_distributions(true, predicted, list(some["sample_id"]))
+            curves.image("held_out", picture, job.settings.experiment.fit.epochs - 1)
+
+
+def _condensed(job: Job, data: TrainingData, device: torch.device, advance: Advance) -> Tensor:
+    experiment = job.settings.experiment
+    decide = {k: v for k, v in job.work.identity.items() if k.startswith(DECIDE_FEATURES)}
+    key = sha256(repr(sorted(decide.items())).encode()).hexdigest()
+
+    def make() -> Tensor:
+        with seeded(experiment.fit.seed):
+            model = start_model(experiment)[0]
+        files = data.samples.frames
+        assert isinstance(files, ClipFiles)
+        some = (files.read(r) for r in torch.split(torch.arange(len(files)), CONDENSED_AT_ONCE))
+        wanted = experiment.input
+        parts = [condense_clips(model, f, wanted, device=device, advance=advance) for f in some]
+        return torch.cat(parts)
+
+    folder = Path(FOLDER) / CONDENSED / job.settings.experiment_name
+    return kept_condensed(folder, key, make)
+
+
+def _free_bytes(device: torch.device) -> int:
+    free = int(psutil.virtual_memory().available)
+    if device.type == "cuda":
+        return min(free, torch.cuda.mem_get_info(device)[0])
+    return free

@@ -1,0 +1,167 @@
+"""Training that loses a worker, its driver or a machine ends with the bits of one that did not."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+
+WAIT_S = 240
+EPOCHS = 12
+
+
+class Training:
+    """The stage that trains, in a process of its own."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder, self.said = folder, folder / "said.txt"
+        with self.said.open("a") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "stages.cross_validate", "rostfine"],
+                cwd=folder,
+                env={**os.environ, **environment},
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+
+    def wait_for(self, epoch: int) -> None:
+        """Wait until the first fit, whichever it is, is past an epoch, and into the next one."""
+        name = f"checkpoints/rostfine/*/epoch_{epoch:06d}.json"
+        self._wait(lambda: any(self.folder.glob(name)))
+        time.sleep(0.2)
+
+    def workers(self) -> list[psutil.Process]:
+        """List Ray's workers, of this process alone."""
+        below = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in below if "RayTrainWorker" in " ".join(child.cmdline())]
+
+    def ends(self) -> int:
+        """Wait for the end; return the exit code."""
+        return self.process.wait(WAIT_S)
+
+    def kill(self) -> None:
+        """End the process at once; its workers end by themselves, or would train on unseen."""
+        below, workers = psutil.Process(self.process.pid).children(recursive=True), self.workers()
+        self.process.kill()
+        self.process.wait()
+        _, alive = psutil.wait_procs(workers, timeout=60)
+        assert workers
+        assert not alive
+        for child in below:  # agents of Ray take their time
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+    def _wait(self, done: Callable[[], bool]) -> None:
+        until = time.monotonic() + WAIT_S
+        while not done():
+            assert self.process.poll() is None, self.said.read_text()
+            assert time.monotonic() < until, self.said.read_text()
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def study(new_workspace) -> Path:
+    """A study that is ready to be trained on: three fits of twelve epochs."""
+    workspace = new_workspace("survival")
+    workspace.run("rostfine", "simulate", ".", "--patients", "6")
+    workspace.set_params(
+        experiments__rostfine__fit__epochs=EPOCHS,
+        experiments__rostfine__fit__batch=4,
+        experiments__rostfine__fit__choose_epoch="validation",
+        experiments__rostfine__model__drop_path=0.2,
+    )
+    for stage in ("cut_clips", "aggregate_votes", "make_folds"):
+        workspace.run("python", "-m", f"stages.{stage}")
+    return workspace.folder
+
+
+@pytest.fixture
+def folder(study, tmp_path) -> Path:
+    copy = tmp_path / "study"
+    shutil.copytree(study, copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(study, tmp_path_factory) -> dict[str, bytes]:
+    copy = tmp_path_factory.mktemp("whole") / "study"
+    shutil.copytree(study, copy)
+    training = Training(copy)
+    assert training.ends() == 0, training.said.read_text()
+    return results(copy)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    run = folder / "runs" / "rostfine"
+    return {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file()}
+
+
+def test_a_killed_worker_costs_the_epoch_that_it_was_at(folder, uninterrupted):
+    training = Training(folder)
+    training.wait_for(2)
+    (first, *_) = training.workers()
+    first.send_signal(signal.SIGKILL)
+    assert training.ends() == 0, training.said.read_text()
+    said = training.said.read_text()
+    assert "training goes on from the last finished epochs" in said
+    assert "went on" in said
+    assert results(folder) == uninterrupted
+
+
+def test_a_killed_driver_is_gone_on_from_by_the_next_run(folder, uninterrupted):
+    training = Training(folder)
+    training.wait_for(3)
+    training.kill()
+    assert not (folder / "runs" / "rostfine" / "metrics.json").exists()
+    again = Training(folder)
+    assert again.ends() == 0, again.said.read_text()
+    assert "went on" in again.said.read_text()
+    assert results(folder) == uninterrupted
+    # All is done: one more run only hands over.
+    once_more = Training(folder)
+    assert once_more.ends() == 0
+    assert results(folder) == uninterrupted
+
+
+def test_a_lost_machine_leaves_its_work_to_the_other(folder, uninterrupted):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], **pipes) as cluster:
+        address = cluster.stdout.readline().strip()
+        training = Training(folder, RAY_ADDRESS=address, RAY_AUTH_MODE="disabled")
+        training.wait_for(1)
+        cluster.stdin.write("lose\n")
+        cluster.stdin.flush()
+        assert training.ends() == 0, training.said.read_text()
+    assert "training goes on from the last finished epochs" in training.said.read_text()
+    assert results(folder) == uninterrupted
+    placed = json.loads((folder / "checkpoints/rostfine/placed.json").read_text())
+    assert placed == {"threads": 1}
+
+
+# Two nodes of one CPU each; the second is killed when told to.
+CLUSTER = """
+import os, sys
+os.environ["RAY_AUTH_MODE"] = "disabled"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+from ray.cluster_utils import Cluster
+
+settings = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 200 * 2**20}
+cluster = Cluster(initialize_head=True, head_node_args=settings)
+second = cluster.add_node(num_cpus=1, object_store_memory=200 * 2**20)
+print(cluster.address, flush=True)
+if sys.stdin.readline():
+    cluster.remove_node(second, allow_graceful=False)
+    sys.stdin.readline()
+cluster.shutdown()
+"""
