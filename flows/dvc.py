@@ -2,26 +2,38 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from prefect import Task
+from prefect.client.schemas.objects import State, TaskRun
 
 from rostfine.errors import TEMPORARY
 
 DVC = (sys.executable, "-m", "dvc")
 GRACE_S = 10
+# DVC has one exit code for all failures, but says with which a stage ended.
+ENDED_WITH = re.compile(r"failed to reproduce '.*': failed to run: .*, exited with (-?\d+)$")
 
 
 class StageFailed(RuntimeError):
     """A stage of the pipeline ended with an error; its own last lines say which."""
 
-    def __init__(self, stage: str, lines: list[str]) -> None:
+    def __init__(self, stage: str, lines: list[str], code: int = 1) -> None:
         super().__init__(f"{stage} failed: {' | '.join(lines[-5:])}")
-        text = "\n".join(lines)
-        # DVC has one exit code for all failures, but says with which a stage ended.
-        self.may_pass_later = f"exited with {TEMPORARY}" in text or "exited with -" in text
+        said = [int(found[1]) for found in map(ENDED_WITH.search, lines) if found]
+        self.may_pass_later = any(map(_may_pass_later, [code, *said[-1:]]))
+
+
+def may_pass_later(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
+    """Retry where a cluster or a server failed; bad input never passes the second time."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, StageFailed) and error.may_pass_later
 
 
 def stage_names(workspace: Path) -> list[str]:
@@ -29,22 +41,29 @@ def stage_names(workspace: Path) -> list[str]:
     return _output(workspace, "stage", "list", "--name-only").split()
 
 
-def is_up_to_date(workspace: Path) -> bool:
-    """Tell whether no vote, video, tag, param or code changed since the pipeline last ran."""
-    changed = json.loads(_output(workspace, "status", "--json"))
+def is_up_to_date(workspace: Path, stages: Sequence[str] = ()) -> bool:
+    """Tell whether no vote, video, tag, param or code changed since the pipeline last ran.
+
+    If `stages` are named, only they and what they are made from are looked at.
+    """
+    only = ["--with-deps", *stages] if stages else []
+    changed = json.loads(_output(workspace, "status", "--json", *only))
     # Files under `dvc add` are in the answer too, but no stage of the pipeline makes them.
     return not set(changed) & set(stage_names(workspace))
 
 
-def reproduce(workspace: Path, stage: str, log: Callable[[str], None]) -> None:
+def reproduce(
+    workspace: Path, stage: str, log: Callable[[str], None], *, upstream: bool = False
+) -> None:
     """Run one stage if it is not up to date; each line that it prints goes to `log`.
 
-    The stage is started in a process group of its own, and the group is ended with this call.
+    If `upstream`, the stages that it is made from are brought up to date before it. They are
+    started in a process group of their own, and the group is ended with this call.
 
     Raises StageFailed with the last lines if it fails.
     """
     process = subprocess.Popen(
-        [*DVC, "repro", "--single-item", stage],
+        [*DVC, "repro", *(() if upstream else ("--single-item",)), stage],
         cwd=workspace,
         env=_environment(),
         stdout=subprocess.PIPE,
@@ -61,7 +80,13 @@ def reproduce(workspace: Path, stage: str, log: Callable[[str], None]) -> None:
     finally:
         _end_group(process)
     if code:
-        raise StageFailed(stage, lines)
+        raise StageFailed(stage, lines, code)
+
+
+def _may_pass_later(code: int) -> bool:
+    """Tell whether a process asked for another try or was ended by a signal."""
+    # Python has -n for signal n, some shells have 128 + n.
+    return code == TEMPORARY or code < 0 or 128 < code < 128 + signal.NSIG
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:

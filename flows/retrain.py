@@ -4,17 +4,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prefect import Task, flow, get_run_logger, task
-from prefect.client.schemas.objects import State, TaskRun
+from prefect import flow, get_run_logger, task
+from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.dvc import StageFailed, is_up_to_date, reproduce, stage_names
-
-
-def may_pass_later(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
-    """Retry where a cluster or a server failed; bad input never passes the second time."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, StageFailed) and error.may_pass_later
+from flows.dvc import is_up_to_date, may_pass_later, reproduce, stage_names
 
 
 @task(task_run_name="{stage}", retries=2, retry_delay_seconds=10, retry_condition_fn=may_pass_later)

@@ -1,4 +1,4 @@
-"""The command line: `rostfine init | simulate | track | predict | export`."""
+"""The command line: `rostfine init | simulate | track | cost | predict | export`."""
 
 import dataclasses
 import json
@@ -17,7 +17,9 @@ from rostfine.progress import progress
 # Rooms that cost seconds to import (torch, MLflow) are imported by the command that needs them.
 
 if TYPE_CHECKING:
+    from rostfine.params import Params
     from rostfine.tracking.tags import Tag as TaggedSperm
+    from rostfine.training.cost import Cost
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -135,6 +137,80 @@ def _wanted_tags(
     if not wanted:
         raise InputError(f"{tags}: no tag of video {video.stem!r}")
     return wanted
+
+
+@app.command()
+def cost(
+    workspace: Annotated[Path, typer.Argument(help="With folds to train on.")] = Path(),
+    experiment: Annotated[
+        list[str] | None, typer.Option(help="Again for each; else those of cross_validate.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+) -> None:
+    """Tell what the cross-validation of WORKSPACE will take, by a short trial on this machine."""
+    from rostfine.parsing import plain
+    from rostfine.training.cost import check_ready, estimate
+    from rostfine.training.cross_validate import job_of, plan
+    from rostfine.training.work import only_one
+
+    params = load_params(workspace / "params.yaml")
+    names = _wanted_experiments(experiment, params)
+    check_ready(workspace)
+    found = []
+    # The trial wants the machine for itself, as the run will have it.
+    with only_one(workspace, "rostfine cost"):
+        for name in names:
+            sys.stderr.write(f"{name}: a trial of a minute or so\n")
+            todo = plan(workspace, params, name)
+            found.append(estimate(job_of(workspace, params, name), todo))
+            if not as_json:
+                _print_cost(found[-1])
+    if as_json:
+        print(json.dumps([plain(cost) for cost in found], indent=2))
+    elif len(found) > 1:
+        print(f"one after another: {_duration(sum(cost.hours for cost in found))}")
+
+
+def _wanted_experiments(names: list[str] | None, params: "Params") -> tuple[str, ...]:
+    for name in names or ():
+        if name not in params.experiments:
+            known = ", ".join(params.experiments)
+            raise InputError(f"--experiment: no experiment {name!r}; known: {known}")
+    return tuple(names or params.cross_validate.experiments)
+
+
+def _print_cost(cost: "Cost") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    share = cost.share
+    clips = f"{share.train} train, {share.choose} choose the epoch, {share.held_out} held out"
+    at_once = f"{cost.at_once}, of {cost.workers_per_fold} x {cost.threads} threads"
+    table = Table(title=cost.experiment, show_header=False, title_justify="left")
+    for what, value in {
+        "fits": f"{cost.fits}",
+        "clips of a fit": clips,
+        "steps": f"{cost.steps} in {cost.epochs} epochs of each fit",
+        "work": f"{_flop(cost.flop)}; {_flop(cost.flop_forward)} a clip, forward",
+        "fits at once": at_once,
+        "GPUs found": f"{cost.gpus}",
+        "a step": f"{cost.step_s:.3g} s",
+        "memory of a worker": f"{cost.peak_bytes / 2**30:.1f} GiB",
+        "all in all": _duration(cost.hours),
+    }.items():
+        table.add_row(what, value)
+    Console().print(table)
+    for note in cost.notes:
+        print(f"{cost.experiment}: {note}")
+
+
+def _flop(count: float) -> str:
+    power = min(int(math.log10(max(count, 1)) // 3), 6)
+    return f"{count / 1000**power:.3g} {('', 'k', 'M', 'G', 'T', 'P', 'E')[power]}FLOP"
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.1f} minutes"
 
 
 @app.command()

@@ -61,12 +61,15 @@ def train_fits(todo: Sequence[Fit], job: Job, *, watcher: StatusWatcher | None =
             before = _epochs(left, job.work)
             lost = _one_round(ray, left, job, watcher, failed)
             if lost is None:
-                continue
+                break
             losses = 1 if _epochs(left, job.work) > before else losses + 1
             if losses >= PATIENCE:
                 raise lost
             logger.warning("%s; training goes on from the last finished epochs", lost)
             _await_losses(ray)
+    undone = [fit.folder for fit in todo if fit not in failed and not job.work.is_done(fit)]
+    if undone:
+        raise ClusterError(f"Ray ended, and {', '.join(undone)} was not done; run it again")
     if failed:
         raise TrainingError.of_faults(list(failed.values()))
 

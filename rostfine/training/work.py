@@ -63,15 +63,26 @@ class Work:
         return self.folder / fit.folder
 
     def prepare(self) -> None:
-        """Make the folder, and drop what another training left in it, saying what differs."""
-        path = self.folder / IDENTITY
-        if self.folder.exists():
-            other = _differences(self.identity, _read(path))
-            if other:
-                told = "; ".join(other[:5])
-                logger.warning("%s: of another training, begun anew: %s", self.folder, told)
-                shutil.rmtree(self.folder)
-        write_json(path, dict(self.identity))
+        """Make the folder; what another training left there is set aside, saying what differs.
+
+        One such is kept, and is gone on from when its settings come back.
+        """
+        other = _differences(self.identity, _read(self.folder / IDENTITY))
+        if self.folder.exists() and other:
+            aside = self.folder.with_name(f"{self.folder.name}.before")
+            told = "; ".join(other[:5])
+            logger.warning("%s: of another training, set aside: %s", self.folder, told)
+            self._exchange(aside, back=not _differences(self.identity, _read(aside / IDENTITY)))
+        write_json(self.folder / IDENTITY, dict(self.identity))
+
+    def _exchange(self, aside: Path, *, back: bool) -> None:
+        spare = aside.with_suffix(".spare")
+        shutil.rmtree(spare, ignore_errors=True)
+        self.folder.rename(spare)
+        if back:
+            aside.rename(self.folder)
+        shutil.rmtree(aside, ignore_errors=True)
+        spare.rename(aside)
 
     def is_done(self, fit: Fit) -> bool:
         """Tell whether all that a fit leaves is there, as it was written."""

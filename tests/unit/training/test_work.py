@@ -60,15 +60,18 @@ def test_what_is_done_stays_as_long_as_the_training_is_the_same(tmp_path):
     assert work.is_done(Fit(0))
 
 
-def test_another_training_begins_anew_and_says_which_key_differs(tmp_path, caplog):
+def test_another_training_begins_anew_says_which_key_differs_and_spoils_nothing(tmp_path, caplog):
     work = Work(tmp_path / "rostfine", {"experiment.fit.lr": "0.1", "data.folds": "aa"})
     work.prepare()
     leave(work)
     other = Work(tmp_path / "rostfine", {"experiment.fit.lr": "0.2", "data.folds": "aa"})
     other.prepare()
-    assert "begun anew: experiment.fit.lr: wanted 0.2, found 0.1" in caplog.text
+    assert "set aside: experiment.fit.lr: wanted 0.2, found 0.1" in caplog.text
     assert not other.is_done(Fit(0))
     assert other.key != work.key
+    third = Work(tmp_path / "rostfine", {"experiment.fit.lr": "0.1", "data.folds": "aa"})
+    third.prepare()
+    assert third.is_done(Fit(0))
 
 
 def test_sums_are_made_on_as_many_threads_as_at_first(tmp_path):
