@@ -160,6 +160,9 @@ class _Fitting:
 
     def _train(self, number: int) -> Terms:
         self.state.model.train()
+        if self.params.freeze == "encoder":
+            # It drops no paths, as when its features are kept.
+            self.state.model.get_submodule("encoder").eval()
         order = draw_order(self.samples.labels, self.params.balance, self.state.generator)
         batches = torch.split(order, self.params.batch)
         cut = [cut_batch(rows, self.team, self.params.accumulate) for rows in batches]
