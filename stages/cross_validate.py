@@ -9,8 +9,9 @@ from rostfine.registry import RunLog
 from rostfine.registry.origin import describe_origin
 from rostfine.training.cross_validate import cross_validate, job_of, plan, prepare
 from rostfine.training.epoch import Watchers
+from rostfine.training.fits import PROGRESS
 from rostfine.training.live import Live
-from rostfine.training.work import PROGRESS, only_one
+from rostfine.training.work import only_one
 from stages import run
 
 

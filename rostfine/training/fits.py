@@ -1,6 +1,12 @@
 """The fits of an experiment: one for each fold, and one on all data."""
 
 from dataclasses import dataclass
+from typing import Final
+
+FOLDER: Final = "checkpoints"
+"""Of a workspace: where its experiments are at work, each in a folder of its name."""
+PROGRESS: Final = "progress.json"
+"""How far the fits of an experiment are, in its folder."""
 
 
 @dataclass(frozen=True)

@@ -21,16 +21,14 @@ import rostfine
 from rostfine.errors import BusyError
 from rostfine.files import read_json, sha256_of, write_json
 from rostfine.parsing import flatten, plain
-from rostfine.training.fits import Fit
+from rostfine.training.fits import FOLDER, Fit
 from rostfine.training.saved import ModelSettings
 
 logger = logging.getLogger(__name__)
 
-FOLDER: Final = "checkpoints"
 IDENTITY: Final = "identity.json"
 DONE: Final = "done.json"
 PLACED: Final = "placed.json"
-PROGRESS: Final = "progress.json"
 DATA: Final = {"clips": "clips", "labels": "labels", "folds": "folds"}
 """Tables of `data` whose content an experiment is trained on."""
 CODE: Final = (

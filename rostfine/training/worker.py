@@ -20,13 +20,13 @@ from rostfine.schemas import GRADE_COLUMNS
 from rostfine.training.curves import Curves, draw_distributions
 from rostfine.training.data import TrainingData, fits_into, load_training_data
 from rostfine.training.epoch import Epoch
-from rostfine.training.fits import Fit
+from rostfine.training.fits import FOLDER, Fit
 from rostfine.training.folds import train_fold
 from rostfine.training.frozen import condense_clips, kept_condensed
 from rostfine.training.loop import seeded, start_model
 from rostfine.training.saved import ModelSettings
 from rostfine.training.team import Team
-from rostfine.training.work import FOLDER, Work
+from rostfine.training.work import Work
 
 CURVES: Final = "tensorboard"
 CONDENSED: Final = "condensed"
