@@ -15,8 +15,11 @@ SETTLED_S: Final = 2.0
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it replaces `path` only if nothing failed."""
+def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it replaces `path` only if nothing failed.
+
+    What is `durable` is on the disk before this returns, should the machine stop.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept because writers choose their format by it.
     handle, name = mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
@@ -25,9 +28,22 @@ def written_whole(path: Path) -> Iterator[Path]:
     try:
         yield beside
         beside.chmod(0o644)
+        if durable:
+            _settle(beside)
         beside.replace(path)
+        if durable:
+            _settle(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _settle(path: Path) -> None:
+    """Have the content of a file, or the names in a folder, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def drop_half_written(path: Path) -> None:
@@ -36,9 +52,9 @@ def drop_half_written(path: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any, *, durable: bool = False) -> None:
     """Write `content` as JSON with sorted keys, whole or not at all."""
-    with written_whole(path) as beside:
+    with written_whole(path, durable=durable) as beside:
         beside.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 

@@ -4,6 +4,7 @@ Nothing has a default here: what a run did is all in the one file. A function of
 receives the narrow class that it needs, never the whole.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +235,10 @@ class Params:
     report: ReportParams
 
 
+RESERVED = ("condensed", "lock")
+"""What lies beside the folders of experiments."""
+
+
 def load_params(path: Path) -> Params:
     """Read and check `params.yaml`.
 
@@ -268,6 +273,11 @@ class _Loader(yaml.SafeLoader):
 def _check_names(params: Params) -> None:
     known = ", ".join(params.experiments)
     for name, experiment in params.experiments.items():
+        if not re.fullmatch(r"[\w-]+", name) or name in RESERVED:
+            raise ParamsError(
+                f"experiments: wanted names of letters, digits, _ and -, "
+                f"other than {' and '.join(RESERVED)}, got {name!r}"
+            )
         _check_diversity(f"experiments.{name}.loss.use_div", experiment)
         _check_fit(f"experiments.{name}.fit", experiment.fit)
     if not params.cross_validate.experiments:

@@ -184,7 +184,7 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
 
 def write_table(path: Path, frame: pd.DataFrame, table: Table) -> None:
     """Write the columns of `table` as Parquet, whole or not at all."""
-    with written_whole(path) as beside:
+    with written_whole(path, durable=True) as beside:
         frame[list(table.columns)].to_parquet(beside, index=False)
 
 

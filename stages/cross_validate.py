@@ -32,6 +32,8 @@ def main() -> None:
             RunLog(Path(), job.settings, key=job.work.key, tags=describe_origin(Path())) as runs,
             Live(name, fits, done=job.epochs_done(todo), told=job.work.folder / PROGRESS) as live,
         ):
+            for fit, epoch in job.history(todo):
+                runs.epoch(fit, epoch)
             run_folder = Path("runs") / name
             by_fold = cross_validate(job, todo, run_folder, watcher=Watchers(live, runs))
             runs.finish(run_folder, by_fold)

@@ -29,8 +29,10 @@ class Board:
 
     def fail(self, number: int, line: str) -> None:
         """Say that a fit failed, and why."""
-        self._failures[number] = line
-        self.post("failed", number, line)
+        # The first to say so knows why; the rest of its team only that it is gone.
+        if number not in self._failures:
+            self._failures[number] = line
+            self.post("failed", number, line)
 
     def take_posts(self) -> list[Post]:
         """Return what was posted since the last call."""

@@ -5,7 +5,6 @@ damaged one, is known as such and the one before is used. Nothing is pickled.
 """
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,16 +47,16 @@ class Checkpoints:
         """
         path = self._tensors(checkpoint.epoch)
         try:
-            with written_whole(path) as beside:
+            with written_whole(path, durable=True) as beside:
                 save_file(dict(checkpoint.tensors), beside)
-                _settle(beside)
+                checksum = sha256_of(beside)
             facts = {
                 "epoch": checkpoint.epoch,
-                "sha256": sha256_of(path),
+                "sha256": checksum,
                 "identity": self.identity,
                 "facts": dict(checkpoint.facts),
             }
-            write_json(path.with_suffix(".json"), facts)
+            write_json(path.with_suffix(".json"), facts, durable=True)
         except (OSError, SafetensorError) as error:
             self._drop_half(path)
             said = getattr(error, "strerror", None) or error
@@ -66,12 +65,12 @@ class Checkpoints:
             self._tensors(old).with_suffix(".json").unlink(missing_ok=True)
             self._tensors(old).unlink(missing_ok=True)
 
-    def load(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole; None if there is none.
+    def load(self, epoch: int | None = None) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole, or that of `epoch`; None if there is none.
 
         Raises CheckpointError naming the keys that differ if it belongs to another fit.
         """
-        for number in self._numbers():
+        for number in self._numbers() if epoch is None else [epoch]:
             path = self._tensors(number)
             try:
                 facts = read_json(path.with_suffix(".json"))
@@ -109,9 +108,3 @@ class Checkpoints:
         path.unlink(missing_ok=True)
         drop_half_written(path)
         drop_half_written(path.with_suffix(".json"))
-
-
-def _settle(path: Path) -> None:
-    """Have a file on the disk before its name is, should the machine stop."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

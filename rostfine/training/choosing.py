@@ -52,5 +52,7 @@ def choose_validation(
     parts = make_folds(
         list(map(str, range(len(modes)))), modes, patients, FoldParams("by_patient", k, seed)
     )
-    chosen: Bool[ndarray, " clip"] = parts["fold"].to_numpy() == 0
+    # Where patients differ in clips, so do parts.
+    sizes = parts["fold"].value_counts(normalize=True).sort_index()
+    chosen: Bool[ndarray, " clip"] = (parts["fold"] == (sizes - share).abs().idxmin()).to_numpy()
     return chosen

@@ -124,11 +124,14 @@ def _condense_once(job: Job) -> None:
         return
     clips = len(read_table(Path("data/folds.parquet"), FOLDS))
     with progress(f"{job.settings.experiment_name}, clips encoded", clips) as advance:
-        load_for(job, _fastest(), advance=advance)
+        load_for(job, _device_of(job), advance=advance)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
-def _fastest() -> torch.device:
-    return torch.device("cuda") if torch.cuda.is_available() else CPU
+def _device_of(job: Job) -> torch.device:
+    gpu = torch.cuda.is_available() and job.training.device != "cpu"
+    return torch.device("cuda") if gpu else CPU
 
 
 def _metrics_by_fold(

@@ -10,11 +10,12 @@ import pandas as pd
 import torch
 from jaxtyping import Bool, Float32
 from numpy import ndarray
+from safetensors import SafetensorError
 
-from rostfine.errors import FoldError
-from rostfine.files import write_json
+from rostfine.errors import FoldError, TrainingError
+from rostfine.files import read_json, write_json
 from rostfine.params import ExperimentParams
-from rostfine.parsing import plain
+from rostfine.parsing import parse, plain
 from rostfine.schemas import GRADE_COLUMNS, GRADES, PREDICTIONS, write_table
 from rostfine.training.checkpoint import Checkpoints
 from rostfine.training.choosing import choose_validation
@@ -22,7 +23,7 @@ from rostfine.training.data import TrainingData
 from rostfine.training.epoch import Epoch
 from rostfine.training.feed import Feed
 from rostfine.training.fits import Fit
-from rostfine.training.loop import ALONE, fit
+from rostfine.training.loop import ALONE, Fitted, fit
 from rostfine.training.passing import predict_fed
 from rostfine.training.saved import SETTINGS, WEIGHTS, ModelSettings, save_model
 from rostfine.training.team import Team
@@ -101,18 +102,38 @@ def train_fold(
     )
     if not team.leads:
         return None
-    said = dataclasses.replace(settings, trained_on=todo.trained_on, epoch_by=_by(split))
-    save_model(folder, done.model, said)
-    write_json(folder / HISTORY, [_without_time(epoch) for epoch in done.history])
-    files, table = [WEIGHTS, SETTINGS, HISTORY], None
+    feed = Feed(held_out, experiment.input, team.device)
+    table = None
     if split.held_out.any():
-        feed = Feed(held_out, experiment.input, team.device)
         predicted = predict_fed(done.model, feed, held_out, batch=experiment.fit.batch)
         table = _table(data, split.held_out, predicted)
+    said = dataclasses.replace(settings, trained_on=todo.trained_on, epoch_by=_by(split))
+    try:
+        _write(work, todo, done, said, table)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{folder}: cannot be written: {error}") from error
+    return table
+
+
+def _write(
+    work: Work, todo: Fit, done: Fitted, said: ModelSettings, table: pd.DataFrame | None
+) -> None:
+    folder, files = work.of(todo), [WEIGHTS, SETTINGS, HISTORY]
+    save_model(folder, done.model, said)
+    write_json(folder / HISTORY, [_without_time(epoch) for epoch in done.history], durable=True)
+    if table is not None:
         write_table(folder / PREDICTIONS_FILE, table, PREDICTIONS)
         files.append(PREDICTIONS_FILE)
     work.mark_done(todo, files)
-    return table
+
+
+def history_of(work: Work, todo: Fit) -> list[Epoch]:
+    """Return the epochs of a fit that are done, as far as they are told in its folder."""
+    if work.is_done(todo):
+        told = read_json(work.of(todo) / HISTORY)
+        return [parse(Epoch, {**epoch, "seconds": 0.0}) for epoch in told]
+    kept = Checkpoints(work.of(todo), work.identity).load()
+    return [parse(Epoch, epoch) for epoch in kept.facts["history"]] if kept else []
 
 
 def _by(split: Split) -> str:

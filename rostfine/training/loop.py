@@ -1,5 +1,6 @@
 """The training loop of one fit; two calls with the same arguments give the same weights."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,7 +22,7 @@ from rostfine.models.weight_report import LoadReport
 from rostfine.params import ExperimentParams
 from rostfine.training.balance import draw_order, loss_weights
 from rostfine.training.batches import Part, cut_batch
-from rostfine.training.checkpoint import Checkpoints
+from rostfine.training.checkpoint import Checkpoint, Checkpoints
 from rostfine.training.data import Samples
 from rostfine.training.epoch import Epoch, Terms
 from rostfine.training.feed import Feed
@@ -80,7 +81,7 @@ def fit(
         # All begin with the same weights; what a model drops at random is each one's own.
         torch.manual_seed(experiment.fit.seed + team.rank)
         fitting = _Fitting(model, samples, chooses, experiment, generator, team)
-        kept = checkpoints.load() if checkpoints else None
+        kept = _agreed(checkpoints, team) if checkpoints else None
         if kept:
             go_on_from(fitting.state, kept, team.rank)
         for number in range(len(fitting.state.history), experiment.fit.epochs):
@@ -102,8 +103,24 @@ def start_model(experiment: ExperimentParams) -> tuple[nn.Module, LoadReport | N
     return model, load_pretrained(model, experiment.model.pretrained, flat_positions=flat)
 
 
+def _agreed(checkpoints: Checkpoints, team: Team) -> Checkpoint | None:
+    """Load the checkpoint that the leader finds, for all of the team."""
+    kept = checkpoints.load() if team.leads else None
+    epoch = team.hear(kept.epoch if kept else None)
+    if epoch is not None and not team.leads:
+        kept = checkpoints.load(epoch)
+        if kept is None:
+            raise RuntimeError(f"the checkpoint of epoch {epoch} is not seen by all of the team")
+    return kept
+
+
 def _save(checkpoints: Checkpoints, state: FitState, random: list[dict[str, Tensor]]) -> None:
     checkpoints.save(to_checkpoint(state, random))
+
+
+@torch.no_grad()
+def _are_finite(model: nn.Module) -> bool:
+    return bool(torch.stack([torch.isfinite(weight).all() for weight in model.parameters()]).all())
 
 
 class _Fitting:
@@ -146,6 +163,11 @@ class _Fitting:
         valid = self._look(number - 1) if first else None
         train = self._train(number)
         valid = valid if first else self._look(number)
+        if self.team.hear(valid is not None and not math.isfinite(valid.total)):
+            raise TrainingError(
+                f"epoch {number}: the loss is not finite for the clips that choose the epoch; "
+                "a smaller lr or a clip_norm may help"
+            )
         best = state.best.epoch if valid else number
         epoch = Epoch(number, lr, train, valid, best, time.perf_counter() - started)
         state.history.append(epoch)
@@ -174,6 +196,11 @@ class _Fitting:
             if self.state.device.type == "cpu":
                 self._check(number, batches, steps[-1:], len(steps) - 1)
         self._check(number, batches, steps, 0)
+        if not _are_finite(self.state.model):
+            raise TrainingError(
+                f"epoch {number}: weights are not finite after its last step, that of clips "
+                f"{self._names(batches[-1])}; a smaller lr or a clip_norm may help"
+            )
         lengths = torch.tensor([len(rows) for rows in batches], device=self.state.device)
         sums = (torch.stack(steps) * lengths[:, None]).sum(dim=0)
         return as_terms((sums / len(order)).tolist(), self.branches, self.experiment.loss.use_div)
@@ -233,12 +260,14 @@ class _Fitting:
         if bool(torch.isfinite(totals).all()):
             return
         step = int((~torch.isfinite(totals)).nonzero()[0])
-        rows = batches[first + step].tolist()
-        names = [self.samples.names[row] if self.samples.names else str(row) for row in rows]
         raise TrainingError(
-            f"epoch {number}: the loss is {totals[step].item()} for clips {', '.join(names)}; "
-            "a smaller lr or a clip_norm may help"
+            f"epoch {number}: the loss is {totals[step].item()} for clips "
+            f"{self._names(batches[first + step])}; a smaller lr or a clip_norm may help"
         )
+
+    def _names(self, rows: Tensor) -> str:
+        names = self.samples.names
+        return ", ".join(names[row] if names else str(row) for row in rows.tolist())
 
     def _look(self, number: int) -> Terms | None:
         """See how the weights after epoch `number` do, and keep them if they do best."""

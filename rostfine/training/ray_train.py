@@ -172,13 +172,17 @@ def _work(config: dict[str, Any]) -> None:
         number: int | None = ray.get(board.take.remote()) if team.leads else None
         return team.hear(number)
 
+    data, said = None, ""
     try:
         data = load_for(job, device, sharers=ray.train.get_context().get_local_world_size())
     except RostfineError as error:
-        while (number := take()) is not None:
-            ray.get(board.fail.remote(number, str(error)))
+        said = str(error)
+    said = next(filter(None, team.collect(said)), "")
     while (number := take()) is not None:
-        _do(config["todo"][number], number, data, job, team, board)
+        if data is None or said:
+            ray.get(board.fail.remote(number, said))
+        else:
+            _do(config["todo"][number], number, data, job, team, board)
     # Ray Train waits until every worker has reported equally often.
     ray.train.report({})
 
@@ -199,17 +203,31 @@ def _do(todo: Fit, number: int, data: Any, job: Job, team: Team, board: Any) -> 
     post("went on" if begun else "training", f"after epoch {begun}" if begun else "")
     try:
         do_fit(todo, data, job, on_epoch=on_epoch, team=team)
-    except RostfineError as error:
-        # All of the team have met it.
-        if team.leads:
-            ray.get(board.fail.remote(number, str(error)))
-        return
-    except RuntimeError as error:  # torch tells of a full memory by RuntimeError
+    except TrainingError as error:  # all of the team have met it
         ray.get(board.fail.remote(number, str(error)))
-        if team.size > 1:
-            raise  # the rest of the team waits for this one, and is ended with it
-        return
-    post("done", "")
+    except RuntimeError as error:
+        # A full memory is this fit's own fault; a lost peer or device is not.
+        if not _is_full_memory(error):
+            raise
+        ray.get(board.fail.remote(number, str(error)))
+        _end_team(team)
+    except Exception as error:
+        ray.get(board.fail.remote(number, str(error) or type(error).__name__))
+        if not isinstance(error, RostfineError):
+            raise
+        _end_team(team)
+    else:
+        post("done", "")
+
+
+def _is_full_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _end_team(team: Team) -> None:
+    """End with the team, the rest of which waits for this process within the fit."""
+    if team.size > 1:
+        raise RuntimeError("one of the team has failed")
 
 
 @contextmanager
@@ -222,10 +240,13 @@ def _watched(ray: Any, board: Any, watcher: StatusWatcher) -> Iterator[None]:
         while not ended:
             ended = done.wait(POLL_S)
             for what, fit, said in ray.get(board.take_posts.remote()):
-                if isinstance(said, Epoch):
-                    watcher.epoch(fit, said)
-                else:
-                    watcher.status(fit, what, said)
+                try:
+                    if isinstance(said, Epoch):
+                        watcher.epoch(fit, said)
+                    else:
+                        watcher.status(fit, what, said)
+                except Exception as error:  # who looks on is no reason to stop
+                    logger.warning("%s: %s is not shown: %r", fit, what, error)
 
     thread = threading.Thread(target=watch)
     thread.start()

@@ -33,9 +33,9 @@ class ModelSettings:
 def save_model(folder: Path, model: nn.Module, settings: ModelSettings) -> None:
     """Write the weights and settings of `model` into `folder`."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in _state(model)}
-    with written_whole(folder / WEIGHTS) as beside:
+    with written_whole(folder / WEIGHTS, durable=True) as beside:
         save_file(weights, beside)
-    write_json(folder / SETTINGS, plain(settings))
+    write_json(folder / SETTINGS, plain(settings), durable=True)
 
 
 def load_model(folder: Path) -> tuple[nn.Module, ModelSettings]:

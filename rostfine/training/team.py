@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import torch
@@ -15,6 +16,7 @@ from rostfine.errors import TrainingError
 T = TypeVar("T")
 
 CPU: Final = torch.device("cpu")
+PATIENCE: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,11 @@ def join_team(size: int, device: torch.device) -> Team:
     if size == 1:
         return Team(device)
     rank, world = dist.get_rank(), dist.get_world_size()
-    groups = [dist.new_group(list(range(first, first + size))) for first in range(0, world, size)]
+    # A leader alone may look and save for long; who is lost is noticed by the connection.
+    groups = [
+        dist.new_group(list(range(first, first + size)), timeout=PATIENCE)
+        for first in range(0, world, size)
+    ]
     return Team(device, rank % size, size, groups[rank // size])
 
 

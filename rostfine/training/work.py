@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,11 +37,15 @@ CODE: Final = (
     "models",
     "evaluation",
     "clips",
+    "labels/folds.py",
     "losses.py",
-    "metrics.py",
     "variants.py",
 )
-"""Modules that decide what comes out."""
+LOOKS_ON: Final = {"board.py", "cost.py", "curves.py", "live.py", "placement.py"}
+LIBRARIES: Final = ("torch", "scikit-learn")
+"""Modules that decide what comes out, and those beside them that do not."""
+NOT_OF_CLIPS: Final = ("tracking.videos_at_once", "tracking.on_bad_input")
+"""Settings that travel with a model and change nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +70,22 @@ class Work:
 
         One such is kept, and is gone on from when its settings come back.
         """
+        aside = self.folder.with_name(f"{self.folder.name}.before")
+        spare = aside.with_suffix(".spare")
+        if spare.exists() and not self.folder.exists():
+            spare.rename(self.folder)  # a process was killed just then
         other = _differences(self.identity, _read(self.folder / IDENTITY))
         if self.folder.exists() and other:
-            aside = self.folder.with_name(f"{self.folder.name}.before")
             told = "; ".join(other[:5])
             logger.warning("%s: of another training, set aside: %s", self.folder, told)
-            self._exchange(aside, back=not _differences(self.identity, _read(aside / IDENTITY)))
-        write_json(self.folder / IDENTITY, dict(self.identity))
+            back = not _differences(self.identity, _read(aside / IDENTITY))
+            self._exchange(aside, spare, back=back)
+        for left in [*self.folder.glob(".ray-*"), *self.folder.glob("*/.[!.]*")]:
+            # What killed processes left half-written.
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        write_json(self.folder / IDENTITY, dict(self.identity), durable=True)
 
-    def _exchange(self, aside: Path, *, back: bool) -> None:
-        spare = aside.with_suffix(".spare")
+    def _exchange(self, aside: Path, spare: Path, *, back: bool) -> None:
         shutil.rmtree(spare, ignore_errors=True)
         self.folder.rename(spare)
         if back:
@@ -94,7 +105,8 @@ class Work:
     def mark_done(self, fit: Fit, files: Sequence[str]) -> None:
         """Say that `files` are all that a fit leaves, and drop its checkpoints."""
         folder = self.of(fit)
-        write_json(folder / DONE, {name: sha256_of(folder / name) for name in files})
+        sums = {name: sha256_of(folder / name) for name in files}
+        write_json(folder / DONE, sums, durable=True)
         for path in folder.glob("epoch_*"):
             path.unlink()
 
@@ -127,7 +139,11 @@ class Work:
 def work_on(workspace: Path, settings: ModelSettings, *, workers_per_fold: int) -> Work:
     """Return the work of an experiment, known by its settings, its data and the code."""
     pretrained = settings.experiment.model.pretrained
-    identity = flatten(plain(settings.experiment), "experiment")
+    held = {name: getattr(settings, name) for name in ("experiment", "tracking", "clips")}
+    identity = {k: v for k, v in flatten(plain(held)).items() if k not in NOT_OF_CLIPS}
+    identity["versions"] = ", ".join(
+        f"{name} {version(name)}" for name in ("torch", "scikit-learn")
+    )
     identity["training.workers_per_fold"] = str(workers_per_fold)
     for name, table in DATA.items():
         identity[f"data.{name}"] = sha256_of(workspace / "data" / f"{table}.parquet")
@@ -183,4 +199,5 @@ def _code_digest() -> str:
 
 
 def _modules(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+    found = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return [path for path in found if path.name not in LOOKS_ON]

@@ -58,6 +58,12 @@ class Job:
         whole, work = self.settings.experiment.fit.epochs, self.work
         return {fit.folder: whole if work.is_done(fit) else work.epochs_done(fit) for fit in todo}
 
+    def history(self, todo: Sequence[Fit]) -> Iterator[tuple[str, Epoch]]:
+        """Yield the epochs that earlier runs did, with the folder of their fit."""
+        for fit in todo:
+            for epoch in history_of(self.work, fit):
+                yield fit.folder, epoch
+
 
 def load_for(
     job: Job, device: torch.device, *, sharers: int = 1, advance: Advance = silent

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 WAIT_S = 240
 EPOCHS = 12
+TEAM = "workers_per_fold: 2"
 
 
 class Training:
@@ -117,6 +118,21 @@ def test_a_killed_worker_costs_the_epoch_that_it_was_at(folder, uninterrupted):
     assert "training goes on from the last finished epochs" in said
     assert "went on" in said
     assert results(folder) == uninterrupted
+
+
+def test_a_team_that_loses_a_worker_costs_the_epoch_that_it_was_at(folder, tmp_path):
+    params = (folder / "params.yaml").read_text().replace("workers_per_fold: 1", TEAM)
+    (folder / "params.yaml").write_text(params)
+    whole = tmp_path / "whole"
+    shutil.copytree(folder, whole)
+    assert Training(whole).ends() == 0
+    training = Training(folder)
+    training.wait_for(2)
+    _, second = training.workers()
+    second.send_signal(signal.SIGKILL)
+    assert training.ends() == 0, training.said.read_text()
+    assert "training goes on from the last finished epochs" in training.said.read_text()
+    assert results(folder) == results(whole)
 
 
 def test_a_killed_driver_is_gone_on_from_by_the_next_run(folder, uninterrupted):

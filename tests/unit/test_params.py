@@ -101,6 +101,27 @@ def pair_of_an_unused_feature(c):
     c["experiments"]["rostfine"]["model"]["use_feat"] = ["g", "s"]
 
 
+def shift_out_of_range(c):
+    c["experiments"]["rostfine"]["fit"]["augment"] = {
+        **{"turn": "none", "flip": False, "brightness": 0.0, "contrast": 0.0, "blur_px": 0.0},
+        "shift": -0.1,
+    }
+
+
+def augmented_though_frozen(c):
+    shift_out_of_range(c)
+    c["experiments"]["rostfine"]["fit"]["augment"]["shift"] = 0.1
+    c["experiments"]["rostfine"]["fit"]["freeze"] = "encoder"
+
+
+def all_clips_choose(c):
+    c["experiments"]["rostfine"]["fit"]["validation"] = 1.0
+
+
+def reserved_name(c):
+    c["experiments"]["lock"] = c["experiments"]["rostfine"]
+
+
 def no_mapping(c):
     c["clips"] = 3
 
@@ -127,6 +148,10 @@ def no_mapping(c):
             pair_of_an_unused_feature,
             "rostfine.loss.use_div: wanted pairs of the features g, s, each once, got ['gs', 'gt'",
         ),
+        (shift_out_of_range, "rostfine.fit.augment.shift: wanted 0 to 1, got -0.1"),
+        (augmented_though_frozen, "fit.augment: wanted null, because a frozen encoder sees"),
+        (all_clips_choose, "rostfine.fit.validation: wanted 0.01 to 0.5, got 1"),
+        (reserved_name, "other than condensed and lock, got 'lock'"),
         (no_mapping, "clips: wanted the keys frames, size_px, got 3"),
     ],
 )

@@ -60,6 +60,19 @@ def test_a_loss_that_is_not_finite_stops_the_fit_and_names_the_clips(data, setti
         train(dataclasses.replace(data, samples=samples), settings.experiment)
 
 
+def test_a_loss_that_is_not_finite_of_those_who_choose_stops_the_fit(data, settings):
+    labels = torch.full((3, 5), torch.nan)
+    chooses = dataclasses.replace(data.samples.take(torch.arange(3)), labels=labels)
+    with pytest.raises(TrainingError, match="epoch 0: .* for the clips that choose the epoch"):
+        train(data, settings.experiment, chooses=chooses)
+
+
+def test_weights_that_are_not_finite_after_the_last_step_are_not_kept(data, settings):
+    changes = {"batch": 12, "lr": 1e45, "optimizer": "sgd", "clip_norm": None}
+    with pytest.raises(TrainingError, match=r"epoch 0: weights are not finite .* clips .*\bs3\b"):
+        train(data, settings.experiment, warmup_epochs=0.0, **changes)
+
+
 def test_pretrained_weights_are_where_a_fit_starts_from(data, settings, tmp_path):
     source, _ = train(data, settings.experiment, epochs=1, seed=9)
     save_file(source.state_dict(), tmp_path / "encoder.safetensors")
