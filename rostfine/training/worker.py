@@ -1,7 +1,7 @@
 """What one worker does: it loads what its fits are given, does them, and draws their curves."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -21,7 +21,7 @@ from rostfine.training.curves import Curves, draw_distributions
 from rostfine.training.data import TrainingData, fits_into, load_training_data
 from rostfine.training.epoch import Epoch
 from rostfine.training.fits import FOLDER, Fit
-from rostfine.training.folds import train_fold
+from rostfine.training.folds import history_of, train_fold
 from rostfine.training.frozen import condense_clips, kept_condensed
 from rostfine.training.loop import seeded, start_model
 from rostfine.training.saved import ModelSettings
