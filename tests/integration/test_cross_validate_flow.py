@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime
 
 import pytest
@@ -216,13 +217,17 @@ def test_an_unknown_experiment_is_told_in_one_line_that_names_the_known_ones(gra
 def test_a_terminated_flow_leaves_no_stage_behind(graph):
     (graph.folder / "how").write_text("endless")
     command = [sys.executable, "-m", "flows.cross_validate", ".", "timesformer"]
-    flow = subprocess.Popen(command, cwd=graph.folder, stdout=subprocess.DEVNULL)
+    flow = subprocess.Popen(
+        command, cwd=graph.folder, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     pid_file = graph.folder / "pid"
     until = time.monotonic() + 120
     while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < until:
         time.sleep(0.1)
     flow.terminate()
     flow.wait(timeout=60)
+    with suppress(ProcessLookupError):
+        os.killpg(flow.pid, signal.SIGKILL)  # Prefect leaves its own server behind
     pid = int(pid_file.read_text())
     until = time.monotonic() + 10
     while lives(pid) and time.monotonic() < until:

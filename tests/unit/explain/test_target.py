@@ -105,7 +105,7 @@ def seen() -> Samples:
 
 @pytest.fixture(scope="module")
 def trained(seen: Samples) -> nn.Module:
-    return fit(seen, EXPERIMENT, device=torch.device("cpu"), on_epoch=lambda _: None)
+    return fit(seen, EXPERIMENT, on_epoch=lambda _: None).model
 
 
 @pytest.mark.slow
