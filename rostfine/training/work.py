@@ -41,7 +41,7 @@ CODE: Final = (
     "losses.py",
     "variants.py",
 )
-LOOKS_ON: Final = {"board.py", "cost.py", "curves.py", "live.py", "placement.py"}
+LOOKS_ON: Final = {"board.py", "cost.py", "curves.py", "live.py", "placement.py", "trial.py"}
 LIBRARIES: Final = ("torch", "scikit-learn")
 """Modules that decide what comes out, and those beside them that do not."""
 NOT_OF_CLIPS: Final = ("tracking.videos_at_once", "tracking.on_bad_input")
