@@ -24,8 +24,8 @@ from rostfine.training.placement import Placement, place
 from rostfine.training.trial import TRIAL_S, Pace, are_blank, try_out
 from rostfine.training.worker import Job
 
-RAY_START_S: Final = 25.0
-"""What Ray takes to start a trainer with its workers, and to end."""
+RAY_START_S: Final = 33.0
+"""What Ray takes to start a trainer with its workers (25 s), and all to end."""
 BUSY: Final = 0.5
 """Share of the CPUs that others may have without a word."""
 TABLES: Final = ("clips", "labels", "folds")
