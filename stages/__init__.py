@@ -16,4 +16,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except RostfineError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        sys.stderr.write(f"{error.filename or 'the workspace'}: {error.strerror or error}\n")
+        sys.exit(1)
     sys.exit(0)

@@ -105,9 +105,11 @@ def start_model(experiment: ExperimentParams) -> tuple[nn.Module, LoadReport | N
 
 def _agreed(checkpoints: Checkpoints, team: Team) -> Checkpoint | None:
     """Load the checkpoint that the leader finds, for all of the team."""
-    kept = checkpoints.load() if team.leads else None
+    found: list[Checkpoint | None] = []
+    team.obey(lambda: found.append(checkpoints.load()))
+    kept = found[0] if found else None
     epoch = team.hear(kept.epoch if kept else None)
-    if epoch is not None and not team.leads:
+    if epoch is not None and kept is None:
         kept = checkpoints.load(epoch)
         if kept is None:
             raise RuntimeError(f"the checkpoint of epoch {epoch} is not seen by all of the team")

@@ -143,6 +143,17 @@ def fail_training(workspace, code: int = 1) -> str:
     return output.strip().splitlines()[-1]
 
 
+def test_a_full_disk_is_told_in_one_line_and_what_was_there_stays(ready):
+    folds = ready.folder / "data" / "folds.parquet"
+    before = folds.read_bytes()
+    # No file may grow beyond a kilobyte, as if that was all the room there is.
+    output = ready.run("bash", "-c", "ulimit -f 1; python -m stages.make_folds", code=1)
+    assert "Traceback" not in output
+    assert "File too large" in output.strip().splitlines()[-1]
+    assert folds.read_bytes() == before
+    assert not list(folds.parent.glob(".folds-*"))
+
+
 def test_labels_that_do_not_sum_to_one_are_named_before_anything_is_trained(ready):
     path = ready.folder / "data" / "labels.parquet"
     labels = pd.read_parquet(path)
