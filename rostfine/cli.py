@@ -190,7 +190,7 @@ def _print_cost(cost: "Cost") -> None:
     for what, value in {
         "fits": f"{cost.fits}",
         "clips of a fit": clips,
-        "steps": f"{cost.steps} in {cost.epochs} epochs of each fit",
+        "steps": f"{cost.steps} in all fits, in {cost.epochs} epochs of each",
         "work": f"{_flop(cost.flop)}; {_flop(cost.flop_forward)} a clip, forward",
         "fits at once": at_once,
         "GPUs found": f"{cost.gpus}",

@@ -19,4 +19,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except OSError as error:  # a full disk, a folder that may not be written to
         sys.stderr.write(f"{error.filename or 'the workspace'}: {error.strerror or error}\n")
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; run it again to go on\n")
+        sys.exit(130)
     sys.exit(0)

@@ -20,6 +20,7 @@ from rostfine.files import drop_half_written, read_json, sha256_of, write_json, 
 logger = logging.getLogger(__name__)
 
 KEPT: Final = 2
+SHOWN: Final = 5
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,9 @@ class Checkpoints:
         return None
 
     def _check(self, path: Path, found: Mapping[str, str]) -> None:
-        keys = sorted(found.keys() | self.identity.keys())
-        wanted = self.identity
-        other = [
-            f"{key}: wanted {wanted.get(key)}, found {found.get(key)}"
-            for key in keys
-            if found.get(key) != wanted.get(key)
-        ]
+        other = differences(self.identity, found)
         if other:
-            raise CheckpointError(f"{path}: a checkpoint of another fit: {'; '.join(other[:5])}")
+            raise CheckpointError(f"{path}: a checkpoint of another fit: {other}")
 
     def _numbers(self) -> list[int]:
         """List the epochs of whose checkpoints there are facts, the newest first."""
@@ -108,3 +103,14 @@ class Checkpoints:
         path.unlink(missing_ok=True)
         drop_half_written(path)
         drop_half_written(path.with_suffix(".json"))
+
+
+def differences(wanted: Mapping[str, str], found: Mapping[str, Any]) -> str:
+    """Say which keys differ, the first five of them in full; nothing if none does."""
+    other = [
+        f"{key}: wanted {wanted.get(key, 'nothing')}, found {found.get(key, 'nothing')}"
+        for key in sorted(wanted.keys() | found.keys())
+        if wanted.get(key) != found.get(key)
+    ]
+    more = [f"and {len(other) - SHOWN} more"] if len(other) > SHOWN else []
+    return "; ".join(other[:SHOWN] + more)

@@ -69,7 +69,12 @@ def prepare(job: Job, todo: Sequence[Fit]) -> None:
         grades = set(data.samples.labels[split.held_out].argmax(dim=1).tolist())
         if len(grades) == 1:
             logger.warning("%s: all clips held out have one modal grade", fit.folder)
+    if experiment.fit.freeze == "encoder" and experiment.model.pretrained is None:
+        logger.warning("fit.freeze: the encoder is frozen with weights drawn at random")
     job.work.prepare()
+    begun = [f"{fit} {epochs}" for fit, epochs in job.epochs_done(todo).items() if epochs]
+    if begun:
+        logger.info("goes on from checkpoints; epochs done: %s", ", ".join(begun))
 
 
 def cross_validate(

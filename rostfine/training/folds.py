@@ -142,7 +142,7 @@ def _by(split: Split) -> str:
     if not clips:
         return "none: the last"
     on_test = bool((split.choose & split.held_out).any())
-    return "the held-out fold, as published" if on_test else f"{clips} clips not trained on"
+    return "the held-out fold, as published" if on_test else f"{clips} clips kept for it"
 
 
 def _without_time(epoch: Epoch) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import rostfine
 from rostfine.errors import BusyError
 from rostfine.files import read_json, sha256_of, write_json
 from rostfine.parsing import flatten, plain
+from rostfine.training.checkpoint import differences
 from rostfine.training.fits import FOLDER, Fit
 from rostfine.training.saved import ModelSettings
 
@@ -74,11 +75,10 @@ class Work:
         spare = aside.with_suffix(".spare")
         if spare.exists() and not self.folder.exists():
             spare.rename(self.folder)  # a process was killed just then
-        other = _differences(self.identity, _read(self.folder / IDENTITY))
+        other = differences(self.identity, _read(self.folder / IDENTITY))
         if self.folder.exists() and other:
-            told = "; ".join(other[:5])
-            logger.warning("%s: of another training, set aside: %s", self.folder, told)
-            back = not _differences(self.identity, _read(aside / IDENTITY))
+            logger.warning("%s: of another training, set aside: %s", self.folder, other)
+            back = not differences(self.identity, _read(aside / IDENTITY))
             self._exchange(aside, spare, back=back)
         for left in [*self.folder.glob(".ray-*"), *self.folder.glob("*/.[!.]*")]:
             # What killed processes left half-written.
@@ -173,14 +173,6 @@ def only_one(workspace: Path, what: str) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()} ({what}, since {now})")
         file.flush()
         yield
-
-
-def _differences(wanted: Mapping[str, str], found: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{key}: wanted {wanted.get(key)}, found {found.get(key)}"
-        for key in sorted(wanted.keys() | found.keys())
-        if wanted.get(key) != found.get(key)
-    ]
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -90,4 +90,4 @@ def test_what_chose_the_epoch_is_said(data, settings, run_folder, tmp_path):
     fit = dataclasses.replace(settings.experiment.fit, choose_epoch="validation", validation=0.5)
     experiment = dataclasses.replace(settings.experiment, fit=fit)
     do(Fit(None), data, dataclasses.replace(settings, experiment=experiment), tmp_path)
-    assert load_model(tmp_path / "final")[1].epoch_by == "6 clips not trained on"
+    assert load_model(tmp_path / "final")[1].epoch_by == "6 clips kept for it"

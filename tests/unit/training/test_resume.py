@@ -125,7 +125,7 @@ def test_a_checkpoint_of_another_setting_is_refused_by_the_key_that_differs(
     train(data, with_changes(settings, epochs=1), checkpoints=checkpoints)
     other = Checkpoints(checkpoints.folder, {"experiment.fit.lr": "0.01", "data.folds": "ab"})
     wanted = (
-        r"another fit: data.folds: wanted ab, found None; "
+        r"another fit: data.folds: wanted ab, found nothing; "
         r"experiment.fit.lr: wanted 0.01, found 0.001"
     )
     with pytest.raises(CheckpointError, match=wanted):
