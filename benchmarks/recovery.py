@@ -69,12 +69,17 @@ def wait_for_epochs(folder: Path) -> None:
         time.sleep(0.05)
 
 
-def wait_after(folder: Path, killed: float) -> float:
-    """Return the seconds from a kill to the next thing that training writes."""
-    # What was being written at that moment does not count.
-    while written(folder) < killed + 1:
+def wait_after(folder: Path, killed: float, training: subprocess.Popen[bytes]) -> float:
+    """Return the seconds from a kill to the end of the longest pause after it, once all is done.
+
+    Workers that are left may write for a moment before they are ended.
+    """
+    seen = [killed]
+    while training.poll() is None:
+        if written(folder) > seen[-1]:
+            seen.append(written(folder))
         time.sleep(0.05)
-    return written(folder) - killed
+    return max(zip(seen, seen[1:], strict=False), key=lambda pair: pair[1] - pair[0])[1] - killed
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -89,9 +94,7 @@ def lose_worker(folder: Path) -> float:
     wait_for_epochs(folder)
     children = psutil.Process(training.pid).children(recursive=True)
     next(c for c in children if "RayTrainWorker" in " ".join(c.cmdline())).kill()
-    seconds = wait_after(folder, time.time())
-    training.wait()
-    return seconds
+    return wait_after(folder, time.time(), training)
 
 
 def lose_driver(folder: Path) -> float:
@@ -103,10 +106,7 @@ def lose_driver(folder: Path) -> float:
     training.wait()
     killed = time.time()
     psutil.wait_procs([c for c in children if "RayTrainWorker" in c.name()], timeout=60)
-    again = train(folder)
-    seconds = wait_after(folder, killed)
-    again.wait()
-    return seconds
+    return wait_after(folder, killed, train(folder))
 
 
 def lose_node(folder: Path) -> float:
@@ -119,10 +119,7 @@ def lose_node(folder: Path) -> float:
         cluster.stdin.write("lose\n")
         cluster.stdin.flush()
         cluster.stdout.readline()
-        # Workers of the other node may end an epoch before they are ended.
-        seconds = wait_after(folder, time.time() + 4) + 4
-        training.wait()
-    return seconds
+        return wait_after(folder, time.time(), training)
 
 
 def main() -> None:
