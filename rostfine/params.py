@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 
 from rostfine.errors import ParamsError
-from rostfine.parsing import Count, parse
+from rostfine.parsing import Between, Count, Share, parse
 from rostfine.variants import VariantName
 
 
@@ -122,10 +122,11 @@ class AugmentParams:
 
     turn: Literal["none", "quarter", "any"]  # by quarter turns, or by any angle
     flip: bool
-    shift: float  # along and across, of the side of a frame, at most
-    brightness: float  # up or down, of the full range of intensities, at most
-    contrast: float  # times 1 plus or minus this, at most
-    blur_px: float  # standard deviation of a Gaussian, in the model's pixels, at most
+    shift: Share  # along and across, of the side of a frame, at most
+    brightness: Share  # up or down, of the full range of intensities, at most
+    contrast: Share  # times 1 plus or minus this, at most
+    # Standard deviation of a Gaussian, in the model's pixels, at most
+    blur_px: Annotated[float, Between(0.0)]
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,9 @@ class FitParams:
     accumulate: Count  # a batch goes through the model in so many parts, to spare memory
     epochs: Count
     choose_epoch: Literal["validation", "last"]  # whose weights are kept
-    validation: float  # share of the training clips that chooses the epoch and is not trained on
-    ema: float | None  # kept weights are a running mean: this times the old, the rest the new ones
+    # Share of the training clips that chooses the epoch and is not trained on
+    validation: Annotated[float, Between(0.01, 0.5)]
+    ema: Share | None  # kept weights are a running mean: this times the old, the rest the new ones
     augment: AugmentParams | None
     # Rare modal grades are drawn, or weigh, as much as frequent ones
     balance: Literal["none", "sampling", "loss"]
@@ -279,7 +281,7 @@ def _check_names(params: Params) -> None:
                 f"other than {' and '.join(RESERVED)}, got {name!r}"
             )
         _check_diversity(f"experiments.{name}.loss.use_div", experiment)
-        _check_fit(f"experiments.{name}.fit", experiment.fit)
+        _check_freeze(f"experiments.{name}.fit", experiment.fit)
     if not params.cross_validate.experiments:
         raise ParamsError("cross_validate.experiments: wanted at least one name, got none")
     for name in params.cross_validate.experiments:
@@ -290,28 +292,12 @@ def _check_names(params: Params) -> None:
         _check_run("explain.experiments", name, params)
 
 
-def _check_fit(key: str, fit: FitParams) -> None:
-    """Numbers out of their range would do nothing, or nothing sensible, without a word."""
-    ranges: dict[str, tuple[float | None, float, float]] = {
-        "validation": (fit.validation, 0.01, 0.5),
-        "ema": (fit.ema, 0.0, 1.0),
-    }
-    if fit.augment is not None:
-        of = fit.augment
-        ranges |= {
-            "augment.shift": (of.shift, 0.0, 1.0),
-            "augment.brightness": (of.brightness, 0.0, 1.0),
-            "augment.contrast": (of.contrast, 0.0, 1.0),
-            "augment.blur_px": (of.blur_px, 0.0, 100.0),
-        }
-        if fit.freeze == "encoder":
-            raise ParamsError(
-                f"{key}.augment: wanted null, because a frozen encoder sees each clip once, "
-                "as it is stored (fit.freeze: encoder)"
-            )
-    for name, (value, least, most) in ranges.items():
-        if value is not None and not least <= value <= most:
-            raise ParamsError(f"{key}.{name}: wanted {least:g} to {most:g}, got {value:g}")
+def _check_freeze(key: str, fit: FitParams) -> None:
+    if fit.freeze == "encoder" and fit.augment is not None:
+        raise ParamsError(
+            f"{key}.augment: wanted null, because a frozen encoder sees each clip once, "
+            "as it is stored (fit.freeze: encoder)"
+        )
 
 
 def _check_run(key: str, name: str, params: Params) -> None:

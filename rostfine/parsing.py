@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -10,7 +11,21 @@ from typing import Annotated, Any, Literal, TypeVar
 from rostfine.errors import ParamsError
 
 T = TypeVar("T")
-Count = Annotated[int, "from 1 on"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Between:
+    """What a number has to be, both ends included: put into Annotated beside its type."""
+
+    least: float
+    most: float = math.inf
+
+    def __str__(self) -> str:
+        return f"from {self.least:g} " + ("on" if self.most == math.inf else f"to {self.most:g}")
+
+
+Count = Annotated[int, Between(1.0)]
+Share = Annotated[float, Between(0.0, 1.0)]
 
 
 def parse(kind: type[T], content: Any, where: str = "") -> T:
@@ -43,7 +58,7 @@ def _parse(kind: Any, content: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return _parse_dataclass(kind, content, where)
     if origin is Annotated:
-        return _parse_count(content, where)
+        return _parse_number(kind, content, where)
     if origin in _PARSE_GENERIC:
         return _PARSE_GENERIC[origin](kind, content, where)
     # A whole number may stand where a float is wanted; True is an int to Python but not to us.
@@ -54,11 +69,12 @@ def _parse(kind: Any, content: Any, where: str) -> Any:
     raise ParamsError(f"{where}: wanted {_NOUNS[kind]}, got {content!r}")
 
 
-def _parse_count(content: Any, where: str) -> int:
-    number = _parse(int, content, where)
-    if number < 1:
-        raise ParamsError(f"{where}: wanted a whole number from 1 on, got {number}")
-    return int(number)
+def _parse_number(kind: Any, content: Any, where: str) -> int | float:
+    number_kind, between = typing.get_args(kind)
+    number: int | float = _parse(number_kind, content, where)
+    if not between.least <= number <= between.most:
+        raise ParamsError(f"{where}: wanted {_NOUNS[number_kind]} {between}, got {number:g}")
+    return number
 
 
 _NOUNS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
