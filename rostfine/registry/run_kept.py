@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
+from rostfine.errors import RegistryError
 from rostfine.registry.outbox import Outbox, list_outboxes
 from rostfine.registry.run_delivery import Delivery
 from rostfine.registry.run_journal import hold, try_journal
@@ -87,7 +88,9 @@ def _clear(outbox: Outbox) -> None:
 
 def _answers(store: Store) -> bool:
     try:
-        open_client(store).search_experiments(max_results=1)
-    except Exception:
+        with answering(store):
+            open_client(store).search_experiments(max_results=1)
+    except RegistryError as error:
+        logger.debug("%s", error)
         return False
     return True

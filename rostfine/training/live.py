@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from heapq import heapify, heapreplace
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from rich.console import Console, Group
 from rich.live import Live as Screen
@@ -24,10 +24,7 @@ from rich.text import Text
 
 from rostfine.files import write_json
 from rostfine.progress import SECONDS_BETWEEN_LINES
-from rostfine.training.epoch import Epoch
-
-Status = Literal["waiting", "training", "went on", "done", "failed"]
-"""`went on`: training, after it had been broken off."""
+from rostfine.training.epoch import Epoch, Status
 
 IN_FLIGHT: Final = ("training", "went on")
 STYLES: Final[Mapping[Status, str]] = {"waiting": "dim", "done": "green", "failed": "bold red"}

@@ -46,15 +46,22 @@ def test_a_saved_model_predicts_what_was_predicted_while_training(run_folder, da
     assert back.trained_on == "all data but fold 1"
 
 
-def test_samples_of_the_held_out_fold_do_not_touch_the_weights(
-    run_folder, data, settings, tmp_path
+@pytest.mark.parametrize("choose_epoch", ["last", "validation"])
+def test_samples_of_the_held_out_fold_touch_neither_weights_nor_the_choice(
+    data, settings, tmp_path, choose_epoch
 ):
-    frames = data.samples.frames.clone()
-    frames[torch.tensor([1, 4, 7, 10])] = 0
-    other = dataclasses.replace(data, samples=dataclasses.replace(data.samples, frames=frames))
-    do(Fit(1), other, settings, tmp_path)
-    name = "fold_1/weights.safetensors"
-    assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
+    fit = dataclasses.replace(settings.experiment.fit, choose_epoch=choose_epoch, validation=0.5)
+    experiment = dataclasses.replace(settings.experiment, fit=fit)
+    settings = dataclasses.replace(settings, experiment=experiment)
+    held_out = torch.tensor([1, 4, 7, 10])
+    frames, labels = data.samples.frames.clone(), data.samples.labels.clone()
+    frames[held_out], labels[held_out] = 0, labels[held_out].flip(1)
+    samples = dataclasses.replace(data.samples, frames=frames, labels=labels)
+    other = dataclasses.replace(data, samples=samples)
+    do(Fit(1), data, settings, tmp_path / "one")
+    do(Fit(1), other, settings, tmp_path / "other")
+    for name in ("fold_1/weights.safetensors", "fold_1/history.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
 def test_the_final_model_sees_all_data_and_predicts_none(run_folder):

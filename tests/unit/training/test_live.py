@@ -98,6 +98,7 @@ def test_the_table_follows_an_epoch_within_a_second_or_so(monkeypatch):
     with Live("rostfine", {"fold_0": 22}, console=console) as live:
         live.epoch("fold_0", make_epoch(4))
         wait_until(lambda: "5/22" in written.getvalue())
+        assert "5/22" in written.getvalue()
 
 
 def test_the_file_follows_each_fit_and_holds_no_nan(tmp_path, monkeypatch):
@@ -144,6 +145,8 @@ def test_what_cannot_be_shown_or_written_stops_nothing(tmp_path, monkeypatch, ev
             written.close()
             live.epoch("fold_0", make_epoch(0))
             live.status("fold_0", "failed", "no")
+        assert (tmp_path / "file").read_text() == ""
+        assert not live._looks.is_alive()
 
 
 def make_fits(*parts: tuple[str, int]) -> list[FitState]:
