@@ -10,6 +10,9 @@ from rostfine.variants import PUBLISHED_KL_SHIFT, Variant
 
 Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
+CE_FLOOR: Final = float(np.finfo(np.float32).eps)
+"""Below it single precision, in which models predict, does not tell a probability from none."""
+
 
 def mse(
     predicted: Float[np.ndarray, "sample grade"], true: Float[np.ndarray, "sample grade"]
@@ -36,6 +39,14 @@ def emd(
     return np.asarray(np.square(difference.cumsum(axis=1)).sum(axis=1))
 
 
+def ce(
+    predicted: Float[np.ndarray, "sample grade"], true: Float[np.ndarray, "sample grade"]
+) -> Float[np.ndarray, " sample"]:
+    """Cross-entropy of each sample in nats; a probability below `CE_FLOOR` counts as that."""
+    logs = np.log(np.maximum(_precise(predicted), CE_FLOOR))
+    return np.asarray(-(_precise(true) * logs).sum(axis=1))
+
+
 def published_js(
     predicted: Float[np.ndarray, "sample grade"], true: Float[np.ndarray, "sample grade"]
 ) -> Float[np.ndarray, " sample"]:
@@ -56,7 +67,15 @@ def hi(
     return np.asarray(np.minimum(_precise(predicted), _precise(true)).sum(axis=1))
 
 
-METRICS: Final[Mapping[str, Metric]] = {"mse": mse, "js": js, "emd": emd}
+def grade_error(
+    predicted: Float[np.ndarray, "sample grade"], true: Float[np.ndarray, "sample grade"]
+) -> Float[np.ndarray, " sample"]:
+    """How far the expected grade of each sample is off, in grades: 0 to 4 (A is 0, E is 4)."""
+    points = np.arange(predicted.shape[1], dtype=np.float64)
+    return np.abs(_precise(predicted) @ points - _precise(true) @ points)
+
+
+METRICS: Final[Mapping[str, Metric]] = {"mse": mse, "js": js, "emd": emd, "ce": ce}
 """Distances per sample, smaller is better."""
 
 

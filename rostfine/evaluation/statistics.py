@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy import ndarray
 
 from rostfine.errors import InputError
+from rostfine.evaluation.scores import Statistic, plain_mean
 
 COVERAGE = 0.95
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over samples, and the limits between which a bootstrap says that it lies."""
+    """A metric, and the limits between which a bootstrap says that it lies."""
 
     mean: float
     low: float
@@ -39,44 +40,6 @@ class FoldSpread:
     sd: float
 
 
-@dataclass(frozen=True)
-class Score:
-    """A metric of every sample, as parts whose macro means are averaged.
-
-    `values` are per part and sample; `strata` say for each which stratum it belongs to. The macro
-    mean of a part is the mean over its strata of the mean in each. A plain mean has one part and
-    one stratum; balanced accuracy has hits as values and true grades as strata.
-    """
-
-    values: Float[ndarray, "part sample"]
-    strata: Int[ndarray, "part sample"]
-
-    def mean(self) -> float:
-        """Return the metric over all samples."""
-        return float(self.resampled(np.ones((1, self.values.shape[1])))[0])
-
-    def of(self, chosen: ndarray) -> "Score":
-        """Return the score of some samples only; `chosen` is a mask or an index."""
-        return Score(self.values[:, chosen], self.strata[:, chosen])
-
-    def minus(self, other: "Score") -> "Score":
-        """Return this score minus `other`, sample by sample: paired."""
-        if not np.array_equal(self.strata, other.strata):
-            raise ValueError("scores of other strata cannot be paired")
-        return Score(self.values - other.values, self.strata)
-
-    def resampled(self, weights: Float[ndarray, "round sample"]) -> Float[ndarray, " round"]:
-        """Return the metric in each round, where sample i counts `weights[round, i]` times."""
-        parts = [_macro_mean(v, s, weights) for v, s in zip(self.values, self.strata, strict=True)]
-        mean: Float[ndarray, " round"] = np.stack(parts).mean(axis=0)
-        return mean
-
-
-def plain_score(values: Float[ndarray, " sample"]) -> Score:
-    """Return the score whose metric is the mean of `values`."""
-    return Score(values[None].astype(np.float64), np.zeros((1, len(values)), dtype=np.int64))
-
-
 def draw_patients(
     patients: Sequence[str], rounds: int, rng: np.random.Generator
 ) -> Float[ndarray, "round sample"]:
@@ -92,12 +55,19 @@ def draw_patients(
 
 
 def interval(
-    score: Score, weights: Float[ndarray, "round sample"], *, coverage: float = COVERAGE
+    score: Statistic, weights: Float[ndarray, "round sample"], *, coverage: float = COVERAGE
 ) -> Interval:
     """Return the metric and its percentile interval over the rounds of `weights`."""
+    return percentiles(score.value(), score.resampled(weights), coverage=coverage)
+
+
+def percentiles(
+    value: float, drawn: Float[ndarray, " round"], *, coverage: float = COVERAGE
+) -> Interval:
+    """Return `value` and the limits that hold the middle `coverage` of what was drawn."""
     tail = (1 - coverage) / 2
-    low, high = np.quantile(score.resampled(weights), [tail, 1 - tail])
-    return Interval(score.mean(), float(low), float(high))
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return Interval(value, float(low), float(high))
 
 
 def bootstrap_mean(
@@ -108,7 +78,7 @@ def bootstrap_mean(
     rounds: int = 2000,
 ) -> Interval:
     """Return the mean of a metric per sample with its 95 % interval over patients."""
-    return interval(plain_score(values), draw_patients(patients, rounds, rng))
+    return interval(plain_mean(values), draw_patients(patients, rounds, rng))
 
 
 def bootstrap_difference(
@@ -130,18 +100,3 @@ def over_folds(values: Float[ndarray, " fold"]) -> FoldSpread:
     tables (numpy's default).
     """
     return FoldSpread(float(np.mean(values)), float(np.std(values)))
-
-
-def _macro_mean(
-    values: Float[ndarray, " sample"],
-    strata: Int[ndarray, " sample"],
-    weights: Float[ndarray, "round sample"],
-) -> Float[ndarray, " round"]:
-    """Mean over strata of the mean in each; a stratum that a round did not draw is left out."""
-    _, of_sample = np.unique(strata, return_inverse=True)
-    member = np.eye(of_sample.max() + 1)[of_sample]
-    sums, counts = weights @ (member * values[:, None]), weights @ member
-    drawn = counts > 0
-    means = np.divide(sums, counts, out=np.zeros_like(sums), where=drawn)
-    macro: Float[ndarray, " round"] = means.sum(axis=1) / drawn.sum(axis=1)
-    return macro

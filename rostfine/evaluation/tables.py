@@ -1,8 +1,8 @@
-"""Tables of metrics: by fold, and summed up beside ZeroR, the training mean as the prediction."""
+"""What predictions are held against, in one order: labels, folds and patients of each sample."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -10,49 +10,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from rostfine.errors import FoldError, TableError
-from rostfine.evaluation.statistics import (
-    Interval,
-    Score,
-    draw_patients,
-    interval,
-    over_folds,
-    plain_score,
-)
-from rostfine.metrics import METRICS, grades_by_share
-from rostfine.schemas import GRADE_COLUMNS, GRADES
+from rostfine.schemas import GRADE_COLUMNS
 
 ZERO_R: Final = "ZeroR"
-RANKS: Final = tuple(range(1, len(GRADES) + 1))
-METRIC_NAMES: Final[Mapping[str, str]] = {
-    "mse": "MSE",
-    "js": "JS",
-    "emd": "EMD",
-    **{
-        f"bacc_{rank}": f"BAcc {ordinal}"
-        for rank, ordinal in zip(RANKS, ("1st", "2nd", "3rd", "4th", "5th"), strict=True)
-    },
-    "bacc_mean": "BAcc mean",
-}
-"""Every metric in the order of the tables, and as people write it."""
-
-SMALLER_IS_BETTER: Final = frozenset(METRICS)
-
-BETTER, WORSE, UNDECIDED = "better", "worse", "undecided"
-
-FOLD_COLUMNS: Final = ("experiment", "fold", "metric", "value")
-SUMMARY_COLUMNS: Final = (
-    "experiment",
-    "metric",
-    "mean",
-    "sd",
-    "out_of_fold",
-    "low",
-    "high",
-    "minus_zero_r",
-    "minus_zero_r_low",
-    "minus_zero_r_high",
-    "verdict",
-)
+"""What the mean label of the training folds is called where it stands beside experiments."""
 
 
 @dataclass(frozen=True)
@@ -115,116 +76,30 @@ def zero_r(
     return predicted
 
 
-def compute_scores(
-    predicted: Float[ndarray, "sample grade"], true: Float[ndarray, "sample grade"]
-) -> dict[str, Score]:
-    """Return every metric of METRIC_NAMES, sample by sample."""
-    distances = {name: plain_score(metric(predicted, true)) for name, metric in METRICS.items()}
-    guess, truth = grades_by_share(predicted).T, grades_by_share(true).T
-    hits = Score((guess == truth).astype(np.float64), truth)
-    ranked = {
-        f"bacc_{rank}": Score(hits.values[[rank - 1]], hits.strata[[rank - 1]]) for rank in RANKS
-    }
-    return {**distances, **ranked, "bacc_mean": hits}
-
-
-def evaluate(
-    predictions: Mapping[str, Float[ndarray, "sample grade"]], truth: Truth
-) -> pd.DataFrame:
-    """Return every metric of every experiment and of ZeroR in every fold: FOLD_COLUMNS."""
-    rows = [
-        (name, int(fold), metric, score.of(truth.folds == fold).mean())
-        for name, predicted in _beside_zero_r(predictions, truth).items()
-        for metric, score in compute_scores(predicted, truth.labels).items()
-        for fold in np.unique(truth.folds)
-    ]
-    return pd.DataFrame(rows, columns=list(FOLD_COLUMNS))
-
-
-def compare(
-    predictions: Mapping[str, Float[ndarray, "sample grade"]],
-    truth: Truth,
-    rng: np.random.Generator,
-    *,
-    rounds: int,
-) -> pd.DataFrame:
-    """Sum up each metric of each experiment, ZeroR last: SUMMARY_COLUMNS.
-
-    `mean` and `sd` are over folds; `out_of_fold` is over all samples at once, with a 95 % interval
-    from `low` to `high`; `minus_zero_r` is its difference to ZeroR, with an interval over the same
-    draws of patients. `verdict` is better or worse if that interval excludes zero, else undecided;
-    it is empty for ZeroR itself.
-    """
-    by_fold = evaluate(predictions, truth).groupby(["experiment", "metric"])["value"]
-    zero = compute_scores(zero_r(truth.labels, truth.folds), truth.labels)
-    weights = draw_patients(truth.patients, rounds, rng)
-    rows = []
-    for name, predicted in _beside_zero_r(predictions, truth).items():
-        for metric, score in compute_scores(predicted, truth.labels).items():
-            spread = over_folds(by_fold.get_group((name, metric)).to_numpy())
-            found = interval(score, weights)
-            gap = interval(score.minus(zero[metric]), weights)
-            verdict = "" if name == ZERO_R else _verdict(metric, gap)
-            values = [*asdict(spread).values(), *asdict(found).values(), *asdict(gap).values()]
-            rows.append((name, metric, *values, verdict))
-    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
-
-
-def flatten(summary: pd.DataFrame) -> dict[str, float]:
-    """Return the summary as `experiment.metric.statistic` to a number, for JSON."""
-    statistics = [c for c in SUMMARY_COLUMNS if c not in {"experiment", "metric", "verdict"}]
-    return {
-        f"{row['experiment']}.{row['metric']}.{statistic}": float(row[statistic])
-        for _, row in summary.iterrows()
-        for statistic in statistics
-    }
-
-
-def to_markdown(summary: pd.DataFrame, metrics: Sequence[str] = tuple(METRIC_NAMES)) -> str:
-    """Write two tables: mean ± sd over folds, and the out-of-fold difference to ZeroR."""
-    models = summary[summary["experiment"] != ZERO_R]
-    return (
-        f"Mean ± standard deviation over folds\n\n{_pipes(summary, metrics, _spread)}\n\n"
-        f"Out of fold, minus {ZERO_R} [95 % interval, patients resampled]\n\n"
-        f"{_pipes(models, metrics, _gap)}\n"
-    )
-
-
-def _spread(row: "pd.Series[Any]") -> str:
-    return f"{row['mean']:.4f} ± {row['sd']:.4f}"
-
-
-def _gap(row: "pd.Series[Any]") -> str:
-    limits = f"[{row['minus_zero_r_low']:+.4f}, {row['minus_zero_r_high']:+.4f}]"
-    return f"{row['minus_zero_r']:+.4f} {limits} {row['verdict']}"
-
-
-def _pipes(
-    summary: pd.DataFrame, metrics: Sequence[str], write: Callable[["pd.Series[Any]"], str]
-) -> str:
-    """A Markdown table with a row per experiment and a column per metric, its columns aligned."""
-    rows = summary.set_index(["experiment", "metric"])
-    names = summary["experiment"].unique()
-    cells = [["", *(METRIC_NAMES[metric] for metric in metrics)]]
-    cells += [[name, *(write(rows.loc[(name, metric)]) for metric in metrics)] for name in names]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
-        for row in cells
-    ]
-    return "\n".join([lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]])
-
-
-def _verdict(metric: str, gap: Interval) -> str:
-    if not gap.excludes_zero:
-        return UNDECIDED
-    return BETTER if (gap.mean < 0) == (metric in SMALLER_IS_BETTER) else WORSE
-
-
-def _beside_zero_r(
+def beside_zero_r(
     predictions: Mapping[str, Float[ndarray, "sample grade"]], truth: Truth
 ) -> dict[str, Float[ndarray, "sample grade"]]:
+    """Return the predictions of every experiment by name, those of ZeroR last."""
     return {**predictions, ZERO_R: zero_r(truth.labels, truth.folds)}
+
+
+def by_patient(
+    predictions: Mapping[str, Float[ndarray, "sample grade"]], truth: Truth
+) -> tuple[dict[str, Float[ndarray, "patient grade"]], Truth]:
+    """Average predictions and labels over the clips of each patient; a patient is then a sample.
+
+    Folds that split a patient leave it one row in each: its clips were predicted by other models.
+    """
+    keys = [np.array(truth.patients, dtype=object), truth.folds]
+
+    def averaged(values: Float[ndarray, "sample grade"]) -> pd.DataFrame:
+        return pd.DataFrame(values).groupby(keys).mean()
+
+    labels = averaged(truth.labels)
+    names = tuple(str(name) for name in labels.index.get_level_values(0))
+    folds = labels.index.get_level_values(1).to_numpy(np.int64)
+    found = {name: averaged(values).to_numpy() for name, values in predictions.items()}
+    return found, Truth(names, labels.to_numpy(), folds, names)
 
 
 def _refuse_absent(where: str, sample_ids: Sequence[str]) -> None:

@@ -18,7 +18,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.image import imread, imsave
 from numpy import ndarray
 
-from rostfine.evaluation.tables import BETTER, METRIC_NAMES, SMALLER_IS_BETTER, WORSE, ZERO_R
+from rostfine.evaluation.comparison import BETTER, SAMPLE, WORSE
+from rostfine.evaluation.definitions import METRIC_NAMES
+from rostfine.evaluation.tables import ZERO_R
 from rostfine.schemas import GRADE_COLUMNS, GRADES
 
 INK: Final = "#1c2126"
@@ -28,6 +30,8 @@ TRUE: Final = "#8795a5"
 PREDICTED: Final = "#12897a"
 WORSE_THAN: Final = "#c4573a"
 STRIP_FRAMES: Final = 8
+HEADLINE: Final = ("mse", "js", "emd")
+"""The distances that the page opens with."""
 
 STYLE: Final[Any] = {
     "svg.fonttype": "none",
@@ -59,18 +63,22 @@ class Figure:
 
     name: str
     says: str
-    svg: str
+    svg_file: str
     png: bytes
+
+    @property
+    def svg(self) -> str:
+        """The figure as part of a page."""
+        return _inline(self.svg_file, self.says)
 
 
 def draw_gaps(summary: pd.DataFrame) -> Figure:
     """Draw how far each experiment is from ZeroR in MSE, JS and EMD, with 95 % intervals."""
-    metrics = [metric for metric in METRIC_NAMES if metric in SMALLER_IS_BETTER]
-    models = summary[summary["experiment"] != ZERO_R]
+    models = summary[(summary["experiment"] != ZERO_R) & (summary["level"] == SAMPLE)]
     names = models["experiment"].unique()[::-1]
     with drawing("gaps", 9.6, 1.1 + 0.35 * len(names)) as (canvas, done):
-        panels = canvas.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-        for axes, metric in zip(panels, metrics, strict=True):
+        panels = canvas.subplots(1, len(HEADLINE), sharey=True, squeeze=False)[0]
+        for axes, metric in zip(panels, HEADLINE, strict=True):
             _draw_gap(axes, models[models["metric"] == metric].set_index("experiment").loc[names])
             axes.set_title(f"{METRIC_NAMES[metric]} minus that of {ZERO_R}")
     rows = models[models["metric"] == "emd"].set_index("experiment")
@@ -217,7 +225,7 @@ def drawing(
         written = dict[str, bytes]()
 
         def done(says: str) -> Figure:
-            return Figure(name, says, _inline(written["svg"].decode(), says), written["png"])
+            return Figure(name, says, written["svg"].decode(), written["png"])
 
         yield canvas, done
         for kind, options in (("svg", {"transparent": True}), ("png", {"dpi": 160})):

@@ -10,23 +10,26 @@ from jaxtyping import Float, UInt8
 from markupsafe import Markup
 from numpy import ndarray
 
-from rostfine.evaluation.tables import (
-    BETTER,
+from rostfine.evaluation.comparison import BETTER, PATIENT, SAMPLE, UNDECIDED, WORSE
+from rostfine.evaluation.definitions import (
+    BALANCED,
+    GROUPS,
     METRIC_NAMES,
     SMALLER_IS_BETTER,
-    UNDECIDED,
-    WORSE,
-    ZERO_R,
 )
+from rostfine.evaluation.tables import ZERO_R
+from rostfine.evaluation.writing import EXPERTS
 from rostfine.metrics import METRICS
 from rostfine.report import figures
 from rostfine.report.templates import fill
 from rostfine.schemas import GRADES, OK
 
 SIGNS: Final[Mapping[str, str]] = {BETTER: "▲", WORSE: "▼", UNDECIDED: "◦"}
-DISTANCES: Final = tuple(name for name in METRIC_NAMES if name in SMALLER_IS_BETTER)
-ACCURACIES: Final = tuple(name for name in METRIC_NAMES if name not in SMALLER_IS_BETTER)
-DIGITS: Final = {**dict.fromkeys(DISTANCES, 4), **dict.fromkeys(ACCURACIES, 3)}
+DIGITS: Final = {name: 4 if name in SMALLER_IS_BETTER else 3 for name in METRIC_NAMES}
+OF_PATIENTS: Final = (*figures.HEADLINE, "grade_error", "hi", "accuracy")
+BY_FOLD: Final = (*figures.HEADLINE, "hi", "accuracy", *BALANCED)
+OPEN_GROUPS: Final = 3
+"""So many groups of metrics are seen at once, the others are folded up."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,10 @@ def render_page(data: ReportData) -> Page:
         figures={figure.name: {"svg": Markup(figure.svg), "says": figure.says} for figure in drawn},
         counts=_counts(data),
         headline=_headline(data),
-        summaries=[_summary(data, DISTANCES), _summary(data, ACCURACIES)],
+        summaries=_summaries(data),
+        open_groups=OPEN_GROUPS,
         folds=_folds(data.fold_metrics),
-        metric_names=METRIC_NAMES,
+        fold_metrics=[METRIC_NAMES[metric] for metric in BY_FOLD],
         samples=[_sample(sample) for sample in data.samples],
         explained=[_explained(one) for one in data.explained],
     )
@@ -126,9 +130,9 @@ def _counts(data: ReportData) -> list[tuple[str, str]]:
 
 def _headline(data: ReportData) -> list[dict[str, str]]:
     """Tell for each distance how the registered experiment stands to ZeroR."""
-    rows = data.summary.set_index(["experiment", "metric"])
+    rows = _of_level(data, SAMPLE).set_index(["experiment", "metric"])
     told = []
-    for metric in DISTANCES:
+    for metric in figures.HEADLINE:
         row: Any = rows.loc[(data.experiment, metric)]
         zero: Any = rows.loc[(ZERO_R, metric)]
         share = row["minus_zero_r"] / zero["out_of_fold"] if zero["out_of_fold"] else 0.0
@@ -144,24 +148,50 @@ def _headline(data: ReportData) -> list[dict[str, str]]:
     return told
 
 
-def _summary(data: ReportData, metrics: Sequence[str]) -> dict[str, Any]:
-    digits = DIGITS[metrics[0]]
-    rows = data.summary.set_index(["experiment", "metric"])
+def _summaries(data: ReportData) -> list[dict[str, Any]]:
+    """Tables of clips by groups of metrics, that of patients after the open ones."""
+    groups = [_summary(data, SAMPLE, title, tuple(group)) for title, group in GROUPS.items()]
+    patients = _summary(data, PATIENT, "Averaged over the clips of each patient", OF_PATIENTS)
+    return [*groups[:OPEN_GROUPS], patients, *groups[OPEN_GROUPS:]]
+
+
+def _of_level(data: ReportData, level: str) -> pd.DataFrame:
+    return data.summary[data.summary["level"] == level]
+
+
+def _summary(data: ReportData, level: str, caption: str, metrics: Sequence[str]) -> dict[str, Any]:
+    summary = _of_level(data, level)
+    rows = summary.set_index(["experiment", "metric"])
     return {
+        "caption": caption,
         "metrics": [METRIC_NAMES[metric] for metric in metrics],
+        "ceiling": _ceiling(pd.DataFrame(rows.loc[ZERO_R]), metrics),
         "rows": [
             {
                 "name": name,
                 "is_zero_r": name == ZERO_R,
                 "is_registered": name == data.experiment,
-                "cells": [
-                    {"spread": _spread(row, digits), **_gap(row, digits)}
-                    for row in (rows.loc[(name, metric)] for metric in metrics)
-                ],
+                "cells": [_cell(rows.loc[(name, metric)], DIGITS[metric]) for metric in metrics],
             }
-            for name in data.summary["experiment"].unique()
+            for name in summary["experiment"].unique()
         ],
     }
+
+
+def _cell(row: Any, digits: int) -> dict[str, str]:
+    return {"spread": _spread(row, digits), **_gap(row, digits)}
+
+
+def _ceiling(rows: pd.DataFrame, metrics: Sequence[str]) -> dict[str, Any] | None:
+    """The experts' row of a table; none where no half of them could be held against another."""
+    known = rows["ceiling"].loc[list(metrics)]
+    if known.isna().all():
+        return None
+    cells = [
+        "" if np.isnan(value) else f"{value:.{DIGITS[m]}f}"
+        for m, value in zip(metrics, known.to_numpy(np.float64), strict=True)
+    ]
+    return {"name": EXPERTS, "cells": cells}
 
 
 def _gap(row: Any, digits: int) -> dict[str, str]:
@@ -184,13 +214,13 @@ def _signed(number: float, digits: int) -> str:
 
 
 def _folds(fold_metrics: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return for each experiment a row per fold, its cells in the order of METRIC_NAMES."""
+    """Return for each experiment a row per fold, its cells in the order of BY_FOLD."""
     wide = fold_metrics.pivot_table(index=["experiment", "fold"], columns="metric", values="value")
     return [
         {
             "name": name,
             "rows": [
-                (fold, [f"{wide.loc[(name, fold), m]:.{DIGITS[m]}f}" for m in METRIC_NAMES])
+                (fold, [f"{wide.loc[(name, fold), m]:.{DIGITS[m]}f}" for m in BY_FOLD])
                 for fold in sorted(part["fold"].unique())
             ],
         }

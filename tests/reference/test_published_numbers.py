@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from rostfine.clips.transforms import PIXEL_MEAN, PIXEL_STD, frame_indices, to_input
+from rostfine.evaluation.definitions import compute_scores
 from rostfine.labels.folds import make_folds
 from rostfine.losses import LOSSES, diversity, losses_of
 from rostfine.metrics import METRICS, balanced_accuracy, evaluate_variant, grades_by_share
@@ -62,6 +63,18 @@ def test_the_published_ranks_js_and_losses_are_reproduced_by_the_variant(known, 
     assert [ours[f"bacc_{n}"] for n in range(1, 6)] == pytest.approx(accuracies, abs=1e-9)
     mean = float(known[f"{group}/official_bacc_avg"])
     assert np.mean(accuracies) == pytest.approx(mean, abs=1e-9)
+
+
+@pytest.mark.parametrize("group", ["plain", "ties"])
+def test_the_tables_have_hi_and_the_published_order_beside_the_paper_s(known, group):
+    predicted, label = known[f"{group}/pred"], known[f"{group}/label"]
+    ours = {name: score.value() for name, score in compute_scores(predicted, label).items()}
+    assert ours["hi"] == pytest.approx(float(known[f"{group}/paper_hi"]), abs=1e-9)
+    for number, rank in enumerate(("1st", "2nd", "3rd", "4th", "5th"), start=1):
+        theirs = float(known[f"{group}/official_bacc_{rank}"])
+        assert ours[f"published_bacc_{number}"] == pytest.approx(theirs, abs=1e-9)
+    mean = float(known[f"{group}/official_bacc_avg"])
+    assert ours["published_bacc_mean"] == pytest.approx(mean, abs=1e-9)
 
 
 @pytest.mark.parametrize("group", ["plain", "ties"])

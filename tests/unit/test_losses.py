@@ -6,6 +6,7 @@ import scipy
 import torch
 from scipy.spatial.distance import jensenshannon
 from scipy.special import rel_entr
+from scipy.stats import wasserstein_distance
 
 from rostfine.losses import LOSSES, diversity, losses_of, objective
 from rostfine.models.outputs import ModelOutput
@@ -55,6 +56,35 @@ def test_ce_is_scipy_s_relative_entropy_plus_the_entropy_of_the_label():
     entropy = -(wanted * wanted.log()).sum(dim=1).numpy()
     theirs = (apart + entropy).mean()
     assert LOSSES["ce"](predicted, wanted).item() == pytest.approx(theirs, abs=1e-12)
+
+
+def test_mse_and_ce_are_torch_s_own_of_the_same_logits():
+    logits, wanted = torch.randn(20, 5, dtype=torch.float64), random_distributions(1)
+    predicted = logits.softmax(dim=1)
+    mse = torch.nn.functional.mse_loss(predicted, wanted)
+    ce = torch.nn.functional.cross_entropy(logits, wanted)
+    assert LOSSES["mse"](predicted, wanted).item() == pytest.approx(mse.item(), abs=1e-12)
+    assert LOSSES["ce"](predicted, wanted).item() == pytest.approx(ce.item(), abs=1e-12)
+
+
+def test_emd_is_the_squared_distance_of_cumulated_shares_and_of_one_hots_scipy_s_in_grades():
+    first, second = (torch.eye(5, dtype=torch.float64)[rows] for rows in ([0, 1, 4], [3, 1, 2]))
+    grades = np.arange(5)
+    theirs = [
+        wasserstein_distance(grades, grades, a, b) for a, b in zip(first, second, strict=True)
+    ]
+    found = [LOSSES["emd"](a[None], b[None]).item() for a, b in zip(first, second, strict=True)]
+    assert found == pytest.approx(theirs) == [3, 0, 2]
+
+
+def test_diversity_is_torch_s_absolute_cosine_of_each_pair():
+    features = {name: torch.randn(6, 16, dtype=torch.float64) for name in "gst"}
+    cosines = [
+        torch.nn.functional.cosine_similarity(features[a], features[b]).abs().mean().item()
+        for a, b in ("gs", "gt", "st")
+    ]
+    found = diversity(features, ["gs", "gt", "st"]).item()
+    assert found == pytest.approx(np.mean(cosines), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", LOSSES)

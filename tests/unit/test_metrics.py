@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
+from scipy.special import entr, rel_entr
 from sklearn.metrics import balanced_accuracy_score
 
 from rostfine.losses import LOSSES
-from rostfine.metrics import METRICS, balanced_accuracy
+from rostfine.metrics import METRICS, balanced_accuracy, grade_error, hi
 
 ALL_A = [1.0, 0, 0, 0, 0]
 ALL_E = [0.0, 0, 0, 0, 1]
@@ -29,6 +30,26 @@ def pair():
 def test_metrics_of_three_samples_worked_by_hand(name, values):
     predicted, true = np.array([ALL_A, ALL_E, EVEN]), np.array([ALL_E, ALL_E, ALL_A])
     assert METRICS[name](predicted, true) == pytest.approx(values, abs=1e-12)
+
+
+def test_ce_is_scipy_s_relative_entropy_plus_the_entropy_and_a_lost_grade_costs_16_nats(pair):
+    predicted, true = pair
+    theirs = rel_entr(true, predicted).sum(axis=1) + entr(true).sum(axis=1)
+    np.testing.assert_allclose(METRICS["ce"](predicted, true), theirs, rtol=0, atol=1e-12)
+    # Single precision tells no probability below 2 ** -23 from none.
+    lost = METRICS["ce"](np.array([ALL_A, ALL_A]), np.array([ALL_A, ALL_E]))
+    assert lost == pytest.approx([0, 23 * np.log(2)])
+
+
+def test_hi_is_the_share_that_both_have():
+    predicted, true = np.array([ALL_A, EVEN, EVEN]), np.array([ALL_E, EVEN, ALL_A])
+    assert hi(predicted, true) == pytest.approx([0, 1, 0.2])
+
+
+def test_the_grade_error_is_how_far_the_mean_grade_is_off_either_way():
+    predicted = np.array([ALL_A, ALL_E, EVEN, [0.0, 0.5, 0, 0.5, 0]])
+    true = np.array([ALL_E, ALL_A, ALL_A, [0.0, 0, 1, 0, 0]])
+    assert grade_error(predicted, true) == pytest.approx([4, 4, 2, 0])
 
 
 def test_js_is_the_square_of_scipy_s_distance(pair):
@@ -82,3 +103,11 @@ def test_of_equally_selected_grades_the_better_comes_first():
     assert balanced_accuracy(d, tie, 1) == 0
     # Of the three zeros left over, A, C and E are third, fourth and fifth.
     assert balanced_accuracy(np.array([[0.1, 0.4, 0.06, 0.4, 0.04]]), tie, 5) == 1
+
+
+def test_ascending_counts_from_the_least_selected_and_of_equals_still_takes_the_better_first():
+    true = np.array([[0.0, 0.5, 0, 0.5, 0]])
+    # The least of three zeros is A; the most of two halves is D, the second of them.
+    assert balanced_accuracy(np.array([[0.0, 0.4, 0.1, 0.3, 0.2]]), true, 1, ascending=True) == 1
+    assert balanced_accuracy(np.array([[0.1, 0.2, 0.1, 0.6, 0]]), true, 5, ascending=True) == 1
+    assert balanced_accuracy(np.array([[0.1, 0.6, 0.1, 0.2, 0]]), true, 5, ascending=True) == 0

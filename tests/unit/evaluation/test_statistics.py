@@ -2,15 +2,14 @@ import numpy as np
 import pytest
 
 from rostfine.errors import InputError
+from rostfine.evaluation.scores import plain_mean
 from rostfine.evaluation.statistics import (
     Interval,
-    Score,
     bootstrap_difference,
     bootstrap_mean,
     draw_patients,
     interval,
     over_folds,
-    plain_score,
 )
 
 
@@ -45,8 +44,8 @@ def test_a_patient_with_3_clips_weighs_3_times_as_much() -> None:
     weights = draw_patients(["a", "a", "a", "b"], 500, np.random.default_rng(1))
     once_each = weights[:, 0] == weights[:, 3]
     assert (weights[:, 0] == weights[:, 2]).all()
-    score = plain_score(np.array([1.0, 1.0, 1.0, 0.0]))
-    assert score.mean() == 0.75
+    score = plain_mean(np.array([1.0, 1.0, 1.0, 0.0]))
+    assert score.value() == 0.75
     assert score.resampled(weights)[once_each] == pytest.approx(0.75)
 
 
@@ -69,32 +68,9 @@ def test_the_same_generator_state_gives_the_same_interval() -> None:
     assert first != bootstrap_mean(values, names(20), np.random.default_rng(10))
 
 
-def test_a_macro_mean_counts_a_stratum_of_1_as_much_as_one_of_3() -> None:
-    score = Score(np.array([[1.0, 1.0, 1.0, 0.0]]), np.array([[2, 2, 2, 4]]))
-    assert score.mean() == 0.5
-
-
-def test_a_stratum_that_a_round_did_not_draw_is_left_out() -> None:
-    score = Score(np.array([[1.0, 0.5]]), np.array([[0, 1]]))
-    assert score.resampled(np.array([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]])) == pytest.approx(
-        [1.0, 0.5, 0.75]
-    )
-
-
-def test_parts_are_averaged_whatever_their_strata() -> None:
-    score = Score(np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]), np.array([[0, 1, 1], [0, 0, 0]]))
-    assert score.mean() == pytest.approx((0.5 + 2 / 3) / 2)
-
-
-def test_scores_of_other_strata_cannot_be_paired() -> None:
-    one = Score(np.ones((1, 2)), np.array([[0, 1]]))
-    with pytest.raises(ValueError, match="other strata"):
-        one.minus(Score(np.ones((1, 2)), np.array([[0, 0]])))
-
-
 def test_a_wider_coverage_gives_a_wider_interval() -> None:
     weights = draw_patients(names(30), 2000, np.random.default_rng(0))
-    score = plain_score(np.arange(30.0))
+    score = plain_mean(np.arange(30.0))
     narrow, wide = interval(score, weights, coverage=0.5), interval(score, weights, coverage=0.99)
     assert wide.low < narrow.low < narrow.high < wide.high
 

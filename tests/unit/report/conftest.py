@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.image import imsave
 
-from rostfine.evaluation.tables import Truth, compare, evaluate
+from rostfine.evaluation.ceiling import experts_ceiling
+from rostfine.evaluation.comparison import compare, evaluate
+from rostfine.evaluation.tables import Truth
 from rostfine.labels.aggregate import aggregate_votes
 from rostfine.params import LabelParams
 from rostfine.report.page import Explained, ReportData, Sample
@@ -22,11 +24,13 @@ def data() -> ReportData:
     rng = np.random.default_rng(0)
     names = [f"S{i:02d}" for i in range(COUNT)]
     patients = tuple(f"P{i // 2:02d}" for i in range(COUNT))
-    labels = _labels(names, rng)
+    votes = _votes(names, rng)
+    labels = aggregate_votes(votes, names, LabelParams(1, "stop"))
     true = labels[list(GRADE_COLUMNS)].to_numpy()
     truth = Truth(tuple(names), true, np.arange(COUNT) // 2 % 5, patients)
     predicted = (true + true.mean(axis=0)) / 2
     predictions = {"half <right>": predicted}
+    ceiling = experts_ceiling(votes, truth, np.random.default_rng(1), splits=5)
     frames = rng.integers(0, 256, (16, 20, 20, 3), dtype=np.uint8)
     return ReportData(
         experiment="half <right>",
@@ -36,7 +40,7 @@ def data() -> ReportData:
         labels=labels,
         votes=1234,
         experts=8,
-        summary=compare(predictions, truth, rng, rounds=200),
+        summary=compare(predictions, truth, rng, rounds=200, ceiling=ceiling),
         fold_metrics=evaluate(predictions, truth),
         histories={"half <right>": {"fold_0": _history(), "final": _history()}},
         true=true,
@@ -52,11 +56,10 @@ def _png(picture: np.ndarray) -> bytes:
     return image.getvalue()
 
 
-def _labels(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
+def _votes(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
     rows = [(s, f"E{e}", GRADES[rng.integers(5)]) for s in names for e in range(6)]
     votes = pd.DataFrame(rows, columns=["sample_id", "expert_id", "grade"])
-    votes["voted_at"] = pd.Timestamp("2026-05-28", tz="UTC")
-    return aggregate_votes(votes, names, LabelParams(1, "stop"))
+    return votes.assign(voted_at=pd.Timestamp("2026-05-28", tz="UTC"))
 
 
 def _clips(names: list[str], patients: tuple[str, ...]) -> pd.DataFrame:

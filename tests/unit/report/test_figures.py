@@ -4,6 +4,7 @@ import io
 import numpy as np
 from matplotlib.image import imread
 
+from rostfine.evaluation.comparison import SAMPLE
 from rostfine.report.figures import FAINT, INK, draw_gaps, draw_scores, make_strip
 from rostfine.report.page import ReportData, render_page
 
@@ -31,7 +32,9 @@ def test_a_figure_takes_its_ink_from_the_page_and_keeps_its_own_in_the_image(
 
 
 def test_the_gap_figure_says_the_difference_and_the_verdict(data: ReportData) -> None:
-    row = data.summary.set_index(["experiment", "metric"]).loc[("half <right>", "emd")]
+    row = data.summary.set_index(["level", "experiment", "metric"]).loc[
+        (SAMPLE, "half <right>", "emd")
+    ]
     assert f"half <right> {row['minus_zero_r']:+.4f} (better)" in draw_gaps(data.summary).says
 
 

@@ -5,8 +5,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from rostfine.evaluation.comparison import SAMPLE
+from rostfine.evaluation.definitions import SMALLER_IS_BETTER
 from rostfine.report.figures import embed_picture
-from rostfine.report.page import Page, ReportData, pick_evenly, render_page
+from rostfine.report.page import BY_FOLD, OF_PATIENTS, Page, ReportData, pick_evenly, render_page
 
 VOID = {"meta", "img", "br", "path", "polyline", "use"}
 
@@ -27,10 +29,13 @@ def test_the_page_tells_the_counts(page: Page, text_of) -> None:
 
 def test_the_page_holds_each_number_of_the_summary(page: Page, data: ReportData, text_of) -> None:
     text = text_of(page.html)
-    for _, row in data.summary.iterrows():
-        digits = 3 if row["metric"].startswith("bacc") else 4
+    shown = (data.summary["level"] == SAMPLE) | data.summary["metric"].isin(OF_PATIENTS)
+    for _, row in data.summary[shown].iterrows():
+        digits = 4 if row["metric"] in SMALLER_IS_BETTER else 3
         assert f"{row['mean']:.{digits}f} ± {row['sd']:.{digits}f}" in text
-    row = data.summary.set_index(["experiment", "metric"]).loc[("half <right>", "emd")]
+    clips = data.summary[data.summary["level"] == SAMPLE]
+    row = clips.set_index(["experiment", "metric"]).loc[("half <right>", "emd")]
+    assert f"Experts {clips['ceiling'].iloc[0]:.4f}" in text
     low, high = (f"{row[f'minus_zero_r_{end}']:+.4f}".replace("-", "−") for end in ("low", "high"))
     gap = f"{row['minus_zero_r']:+.4f}".replace("-", "−")
     assert row["verdict"] == "better"
@@ -49,8 +54,9 @@ def test_half_the_way_to_the_truth_is_75_percent_below_zero_r_give_or_take_the_f
 
 def test_the_page_holds_each_number_of_each_fold(page: Page, data: ReportData, text_of) -> None:
     text = text_of(page.html)
-    for _, row in data.fold_metrics.iterrows():
-        assert f"{row['value']:.{3 if row['metric'].startswith('bacc') else 4}f}" in text
+    shown = data.fold_metrics[data.fold_metrics["metric"].isin(BY_FOLD)]
+    for metric, value in zip(shown["metric"], shown["value"], strict=True):
+        assert f"{value:.{4 if metric in SMALLER_IS_BETTER else 3}f}" in text
 
 
 def test_a_sample_shows_both_distributions_and_its_emd(page: Page, text_of) -> None:
