@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from rostfine.errors import InputError
 from rostfine.simulate.motion import Box, Clockwork, Path, swim
 from rostfine.simulate.render import draw_look
 from rostfine.simulate.scene import Swimmer
-from rostfine.simulate.sperm import Traits, draw_traits
+from rostfine.simulate.sperm import LOADING, GradesFrom, Traits, draw_traits
 from rostfine.video.write import CODECS
 
 PATIENT_SHARE: Final = 0.3
@@ -45,6 +45,8 @@ class StudySettings:
     um_per_px: float = 0.19
     codecs: tuple[str, ...] = ("mjpeg",)  # keys of video.write.CODECS, in turn
     experts: int = 20
+    grades_from: GradesFrom = "all"
+    loading: float = LOADING  # how much the traits of one sperm agree, 0 to 1
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -61,6 +63,11 @@ class StudySettings:
         ]
         if not self.codecs:
             faults.append(f"codecs: wanted at least one of {', '.join(CODECS)}, got none")
+        if self.grades_from not in get_args(GradesFrom):
+            wanted = ", ".join(get_args(GradesFrom))
+            faults.append(f"grades_from: wanted one of {wanted}, got {self.grades_from!r}")
+        if not 0 <= self.loading <= 1:
+            faults.append(f"loading: wanted 0 to 1, got {self.loading:g}")
         if self.clip_frames > self.frames:
             faults.append(f"clip_frames: wanted at most {self.frames}, got {self.clip_frames}")
         even = [name for name in self.codecs if name in CODECS and CODECS[name].even_sides]
@@ -116,6 +123,7 @@ def plan_video(settings: StudySettings, index: int) -> VideoPlan:
             math.sqrt(PATIENT_SHARE) * patient
             + math.sqrt(1 - PATIENT_SHARE) * float(rng.standard_normal()),
             rng,
+            loading=settings.loading,
         )
         for _ in range(settings.sperm_per_video + settings.others_per_video)
     ]

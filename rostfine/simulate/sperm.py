@@ -11,7 +11,8 @@ on one latent number (a Gaussian copula), as defects of one sperm come together 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Final, Literal
 
 import numpy as np
 from scipy.special import ndtr
@@ -63,7 +64,7 @@ TERMS: Final = (
 )
 
 LOADING: Final = 0.88
-"""Correlation of each trait, as a Gaussian, with the latent number of its sperm."""
+"""Usual correlation of each trait, as a Gaussian, with the latent number of its sperm."""
 
 ROUND_SHARE: Final = 0.7
 """Share of misshapen heads that are too round; the others are too thin."""
@@ -79,15 +80,28 @@ def badness(traits: Traits, term: Term) -> float:
     return (term.measure(traits) - term.best) / (term.worst - term.best)
 
 
-def quality(traits: Traits) -> float:
+GradesFrom = Literal["all", "shape", "motion"]
+"""What experts look at: every trait that counts, or form alone, or movement alone."""
+
+
+def terms_of(grades_from: GradesFrom) -> tuple[Term, ...]:
+    """Return the terms that count where experts look at this."""
+    return tuple(
+        t for t in TERMS if grades_from == "all" or t.is_motion == (grades_from == "motion")
+    )
+
+
+def quality(traits: Traits, grades_from: GradesFrom = "all", *, loading: float = LOADING) -> float:
     """Return the weighted sum of the standardised traits: mean 0 and sd 1 in the population."""
-    return sum(term.weight * (0.5 - badness(traits, term)) for term in TERMS) / _POPULATION_SD
+    terms = terms_of(grades_from)
+    weighted = sum(term.weight * (0.5 - badness(traits, term)) for term in terms)
+    return weighted / _population_sd(terms, loading)
 
 
-def draw_traits(latent: float, rng: np.random.Generator) -> Traits:
+def draw_traits(latent: float, rng: np.random.Generator, *, loading: float = LOADING) -> Traits:
     """Draw a sperm whose traits lean on `latent`, which is standard normal in the population."""
     own = rng.standard_normal(len(TERMS))
-    leaning = ndtr(-(LOADING * latent + math.sqrt(1 - LOADING**2) * own))
+    leaning = ndtr(-(loading * latent + math.sqrt(1 - loading**2) * own))
     value = {
         term.name: term.best + (term.worst - term.best) * float(bad)
         for term, bad in zip(TERMS, leaning, strict=True)
@@ -112,12 +126,10 @@ def draw_traits(latent: float, rng: np.random.Generator) -> Traits:
     )
 
 
-def _population_sd() -> float:
+@cache
+def _population_sd(terms: tuple[Term, ...], loading: float) -> float:
     # Two uniform numbers made from Gaussians of correlation r are correlated by 6/pi asin(r/2).
-    together = 6 / math.pi * math.asin(LOADING**2 / 2)
-    squares = sum(term.weight**2 for term in TERMS)
-    total = sum(term.weight for term in TERMS)
+    together = 6 / math.pi * math.asin(loading**2 / 2)
+    squares = sum(term.weight**2 for term in terms)
+    total = sum(term.weight for term in terms)
     return math.sqrt((squares + together * (total**2 - squares)) / 12)
-
-
-_POPULATION_SD: Final = _population_sd()

@@ -18,7 +18,7 @@ from rostfine.simulate.experts import cast_votes, draw_experts
 from rostfine.simulate.field import draw_field
 from rostfine.simulate.plan import StudySettings, VideoPlan, plan_video, random_stream
 from rostfine.simulate.scene import draw_frames
-from rostfine.simulate.sperm import quality
+from rostfine.simulate.sperm import Traits, quality
 from rostfine.video.write import CODECS, write_video
 
 __all__ = ["StudySettings", "render_video", "simulate_study"]
@@ -45,7 +45,7 @@ def simulate_study(
     for video_id in _render_all(folder, settings, plans, processes):
         advance(note=video_id)
     qualities = {
-        swimmer.sample_id: quality(swimmer.traits)
+        swimmer.sample_id: _quality(settings, swimmer.traits)
         for plan in plans
         for swimmer in plan.swimmers
         if swimmer.sample_id is not None
@@ -55,7 +55,7 @@ def simulate_study(
     _write_csv(folder / "data" / "videos.csv", _videos(settings, plans))
     _write_csv(folder / "data" / "tags.csv", _tags(settings, plans))
     _write_csv(folder / "data" / "votes" / "votes.csv", votes)
-    _write_parquet(folder / "truth" / "sperm.parquet", _sperm(plans))
+    _write_parquet(folder / "truth" / "sperm.parquet", _sperm(settings, plans))
     _write_parquet(folder / "truth" / "tracks.parquet", _tracks(plans))
 
 
@@ -125,13 +125,17 @@ def _tags(settings: StudySettings, plans: list[VideoPlan]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _sperm(plans: list[VideoPlan]) -> pd.DataFrame:
+def _quality(settings: StudySettings, traits: Traits) -> float:
+    return quality(traits, settings.grades_from, loading=settings.loading)
+
+
+def _sperm(settings: StudySettings, plans: list[VideoPlan]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "video_id": plan.video_id,
             "sperm_id": swimmer.sperm_id,
             "sample_id": swimmer.sample_id,
-            "quality": quality(swimmer.traits),
+            "quality": _quality(settings, swimmer.traits),
             **asdict(swimmer.traits),
         }
         for plan in plans

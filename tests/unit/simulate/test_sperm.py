@@ -86,3 +86,18 @@ def test_7_of_10_heads_are_too_round(population):
     _, sperm = population
     share = np.mean([one.head_width_um / one.head_length_um > 0.6 for one in sperm])
     assert share == pytest.approx(0.7, abs=0.03)
+
+
+@pytest.mark.parametrize("grades_from", ["shape", "motion"])
+def test_experts_who_look_at_one_side_are_blind_to_the_other(grades_from):
+    rng = np.random.default_rng(3)
+    sperm = [draw_traits(float(rng.standard_normal()), rng, loading=0.2) for _ in range(2000)]
+    seen = np.array([quality(one, grades_from, loading=0.2) for one in sperm])
+    assert (abs(seen.mean()), abs(seen.std() - 1)) < (0.1, 0.1)
+    for term in TERMS:
+        weights = [badness(one, term) for one in sperm]
+        together = np.corrcoef(seen, weights)[0, 1]
+        if term.is_motion == (grades_from == "motion"):
+            assert together < -0.25
+        else:
+            assert abs(together) < 0.15
