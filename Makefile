@@ -20,7 +20,7 @@ setup: .venv/.ready ## Install everything into .venv, from requirements.lock
 	@touch $@
 
 lock: ## Resolve the versions anew (no index address is written)
-	uv pip compile --quiet pyproject.toml --extra dev --extra export --extra timm -o requirements.lock
+	uv pip compile --quiet pyproject.toml --extra dev --extra export --extra timm --extra video-nets -o requirements.lock
 
 deps: setup ## Write the code that each stage runs into dvc.yaml
 	python tests/architecture/stage_deps.py

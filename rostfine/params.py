@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import yaml
 
 from rostfine.errors import ParamsError
+from rostfine.model_params import ModelParams, RoSTFineParams, TimeSformerParams
 from rostfine.parsing import Between, Count, Share, parse
 from rostfine.variants import VariantName
 
@@ -68,37 +69,6 @@ class FoldParams:
 
 
 @dataclass(frozen=True)
-class TimeSformerParams:
-    """TimeSformer with divided space-time attention."""
-
-    name: Literal["timesformer"]
-    size: Literal["vit_b", "tiny"]  # rostfine.models.timesformer.SIZES
-    drop_path: float
-    pretrained: str | None  # a file of weights, or timm:NAME of an image transformer
-
-
-@dataclass(frozen=True)
-class RoSTFineParams:
-    """TimeSformer with patch selection and the two role-separated branches."""
-
-    name: Literal["rostfine"]
-    size: Literal["vit_b", "tiny"]
-    drop_path: float
-    pretrained: str | None
-    # Last layers whose attention is summed to choose patches; None: 2 (eq. 4), or 1 as published
-    attention_layers: Count | None
-    top_k: Count  # K: patches chosen in each frame
-    branch_depth: Count  # L: attention blocks of FGS and of FGT
-    branch_heads: Count  # H
-    use_feat: tuple[Literal["g", "s", "t"], ...]  # features that predict: v_g, v_s, v_t
-    # A head for each feature and the mean of what they predict, or one head on all of them
-    aggregation: Literal["separate", "concat", "sum"]
-
-
-ModelParams = TimeSformerParams | RoSTFineParams
-
-
-@dataclass(frozen=True)
 class InputParams:
     """What a model sees of a clip."""
 
@@ -133,7 +103,7 @@ class AugmentParams:
 class FitParams:
     """One fit, from fresh weights to the last epoch."""
 
-    optimizer: Literal["sgd", "adamw"]
+    optimizer: Literal["sgd", "adam", "adamw"]
     lr: float
     momentum: float
     weight_decay: float
@@ -246,18 +216,26 @@ def load_params(path: Path) -> Params:
 
     Raises ParamsError for the first thing that is wrong: the key, what was wanted, what was found.
     """
-    if not path.exists():
-        raise ParamsError(f"{path}: no such file; 'rostfine init' makes a workspace with one")
-    try:
-        content = yaml.load(path.read_text(), _Loader)  # a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path)
     try:
         params = parse(Params, content)
         _check_names(params)
     except ParamsError as error:
         raise ParamsError(f"{path}: {error}") from None
     return params
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a file of params, in which no key may occur twice.
+
+    Raises ParamsError if there is none, or it is not YAML.
+    """
+    if not path.exists():
+        raise ParamsError(f"{path}: no such file; 'rostfine init' makes a workspace with one")
+    try:
+        return yaml.load(path.read_text(), _Loader)  # a safe loader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -280,8 +258,7 @@ def _check_names(params: Params) -> None:
                 f"experiments: wanted names of letters, digits, _ and -, "
                 f"other than {' and '.join(RESERVED)}, got {name!r}"
             )
-        _check_diversity(f"experiments.{name}.loss.use_div", experiment)
-        _check_freeze(f"experiments.{name}.fit", experiment.fit)
+        check_experiment(f"experiments.{name}", experiment)
     if not params.cross_validate.experiments:
         raise ParamsError("cross_validate.experiments: wanted at least one name, got none")
     for name in params.cross_validate.experiments:
@@ -290,6 +267,13 @@ def _check_names(params: Params) -> None:
     _check_run("register.experiment", params.register.experiment, params)
     for name in params.explain.experiments:
         _check_run("explain.experiments", name, params)
+        _check_explained(params.experiments[name].model)
+
+
+def check_experiment(key: str, experiment: ExperimentParams) -> None:
+    """Raise ParamsError if parts of an experiment, found under `key`, do not go together."""
+    _check_diversity(f"{key}.loss.use_div", experiment)
+    _check_freeze(f"{key}.fit", experiment.fit)
 
 
 def _check_freeze(key: str, fit: FitParams) -> None:
@@ -304,6 +288,14 @@ def _check_run(key: str, name: str, params: Params) -> None:
     if name not in params.cross_validate.experiments:
         run = ", ".join(params.cross_validate.experiments)
         raise ParamsError(f"{key}: wanted one of cross_validate.experiments ({run}), got {name!r}")
+
+
+def _check_explained(model: ModelParams) -> None:
+    if not isinstance(model, TimeSformerParams | RoSTFineParams):
+        raise ParamsError(
+            "explain.experiments: wanted models with attention maps (timesformer, rostfine), "
+            f"got one of {model.name}"
+        )
 
 
 def _check_diversity(key: str, experiment: ExperimentParams) -> None:

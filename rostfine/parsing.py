@@ -55,6 +55,8 @@ def flatten(content: Any, where: str = "") -> dict[str, str]:
 
 def _parse(kind: Any, content: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
+    if kind is Any:
+        return content
     if dataclasses.is_dataclass(kind):
         return _parse_dataclass(kind, content, where)
     if origin is Annotated:

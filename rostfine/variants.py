@@ -18,6 +18,8 @@ Switch = Literal[
     "selects_on_test_fold",
     "ranks_ascending",
     "raw_attention_maps",
+    "double_softmax",
+    "batch_dependent_vivit",
 ]
 VariantName = Literal["paper", "published"] | tuple[Switch, ...]
 """What `params.yaml` may say: one of the two, or the switches that are on."""
@@ -36,6 +38,8 @@ class Variant:
     selects_on_test_fold: bool = False  # the epoch with the best loss on the held-out fold is kept
     ranks_ascending: bool = False  # the "1st" grade of balanced accuracy is the least selected
     raw_attention_maps: bool = False  # pictures of the last attention instead of its rollout
+    double_softmax: bool = False  # the heads of R(2+1)D and X3D already hold a softmax
+    batch_dependent_vivit: bool = False  # class tokens are those of the first rows of the batch
 
 
 PUBLISHED_KL_SHIFT: Final = 1e-5

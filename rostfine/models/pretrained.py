@@ -28,7 +28,16 @@ POSITIONS: Final = "encoder.pos_embed"
 TIMES: Final = "encoder.time_embed"
 HEADS: Final = ("head.", "heads.")
 
-INDISPENSABLE: Final = ("encoder.blocks.", "encoder.norm_pre.", "encoder.reg_token")
+IN_TIME: Final = "encoder.time."
+"""The transformer of ViViT whose first token is of no frame."""
+
+COUNTS: Final = "num_batches_tracked"
+"""How long a norm has learnt, which no prediction depends on."""
+
+INDISPENSABLE: Final = (
+    *(f"encoder.{part}" for part in ("blocks.", "norm_pre.", "reg_token", "features.", "layer")),
+    *("encoder.space.", IN_TIME),
+)
 """Parts of an encoder that shaped what all others learnt; those cannot be used without them."""
 
 
@@ -49,7 +58,7 @@ def load_pretrained(
     usable = [name for name in wanted if name in names]
     if not any(name.startswith(ENCODER) for name in usable):
         raise InputError(
-            f"{source}: no weights of a TimeSformer; wanted names such as {first_of(wanted)}, "
+            f"{source}: no weights of this network; wanted names such as {first_of(wanted)}, "
             f"found {first_of(found)}"
         )
     weights = {name: found[names[name]] for name in usable}
@@ -77,7 +86,9 @@ def _resized(
         fitted[POSITIONS] = resize(weights[POSITIONS].float(), wanted[POSITIONS].shape[1])
     if TIMES in weights and weights[TIMES].ndim == 3:
         mode = "nearest" if flat else "linear"
-        fitted[TIMES] = resize_times(weights[TIMES].float(), wanted[TIMES].shape[1], mode=mode)
+        kept = int(any(name.startswith(IN_TIME) for name in wanted))
+        times, tokens = weights[TIMES].float(), wanted[TIMES].shape[1]
+        fitted[TIMES] = resize_times(times, tokens, mode=mode, kept=kept)
     return fitted
 
 
@@ -137,8 +148,9 @@ def _check(
         for name, weight in fitted.items()
         if weight.shape != wanted[name].shape
     ]
-    in_space = [n for n in wanted if n.startswith(ENCODER) and not any(t in n for t in OF_TIME)]
-    missing = [name for name in in_space if name not in fitted]
+    forgiven = (*OF_TIME, COUNTS)
+    vital = [n for n in wanted if n.startswith(ENCODER) and not any(part in n for part in forgiven)]
+    missing = [name for name in vital if name not in fitted]
     if missing:
         faults.append(
             f"{source}: wanted every weight of the encoder, found none for {first_of(missing)}"
@@ -153,7 +165,7 @@ def _check(
 
 
 def _difference(name: str, wanted: torch.Size, found: torch.Size) -> str:
-    if name == PATCHES and wanted[:2] == found[:2]:
+    if name == PATCHES and wanted[:-2] == found[:-2]:
         return f"{name}: wanted patches of {wanted[-1]} px, found {found[-1]} px"
     return f"{name}: wanted {tuple(wanted)}, found {tuple(found)}"
 

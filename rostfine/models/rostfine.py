@@ -22,12 +22,12 @@ from einops import rearrange
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from rostfine.model_params import RoSTFineParams
 from rostfine.models.branches import BareBranch, Branch, Gathered
 from rostfine.models.divided import take_patches
 from rostfine.models.layers import Head
 from rostfine.models.outputs import Maps, ModelOutput
 from rostfine.models.timesformer import Encoder
-from rostfine.params import RoSTFineParams
 from rostfine.variants import Variant
 
 FEATURES: Final = ("g", "s", "t")

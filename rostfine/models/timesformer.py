@@ -211,12 +211,14 @@ def resize_positions(
 
 
 def resize_times(
-    embed: Float[Tensor, "1 frame dim"], frames: int, *, mode: str
-) -> Float[Tensor, "1 other_frame dim"]:
-    """Resize time embeddings to another number of frames."""
-    if embed.shape[1] == frames:
+    embed: Float[Tensor, "1 token dim"], tokens: int, *, mode: str, kept: int = 0
+) -> Float[Tensor, "1 other_token dim"]:
+    """Resize time embeddings to another number of tokens; the first `kept` are of no frame."""
+    if embed.shape[1] == tokens:
         return embed
-    return F.interpolate(embed.transpose(1, 2), size=frames, mode=mode).transpose(1, 2)
+    times = embed[:, kept:].transpose(1, 2)
+    times = F.interpolate(times, size=tokens - kept, mode=mode).transpose(1, 2)
+    return torch.cat([embed[:, :kept], times], dim=1)
 
 
 def _stack_maps(attended: Sequence[Attended]) -> Maps:

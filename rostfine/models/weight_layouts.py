@@ -1,4 +1,4 @@
-"""How others name the weights of a TimeSformer, and what this package calls them."""
+"""How others name the weights of their networks, and what this package calls them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,16 +11,20 @@ class Layout:
     """One way to name weights, known by how some name starts.
 
     `ours` says what a module or a lone weight is called here, with * for its number; whatever it
-    does not list gets `prefix` before its name.
+    does not list gets `prefix` before its name. Before all that, `parts` of names are replaced, one
+    after the other.
     """
 
     title: str
     starts: tuple[str, ...]
     ours: Mapping[str, str]
     prefix: str
+    parts: tuple[tuple[str, str], ...] = ()
 
     def rename(self, name: str) -> str:
         """Translate one name of a file."""
+        for theirs, part in self.parts:
+            name = name.replace(theirs, part)
         kind = re.sub(r"\.\d+\.", ".*.", name, count=1)
         module, _, leaf = kind.rpartition(".")
         if kind in self.ours:
@@ -33,7 +37,12 @@ class Layout:
         return renamed.replace("*", number[1]) if number else renamed
 
 
-OURS: Final = Layout("rostfine", ("encoder.blocks.",), {}, "")
+OURS: Final = Layout(
+    "rostfine",
+    tuple(f"encoder.{part}." for part in ("blocks", "space", "features", "layer1")),
+    {},
+    "",
+)
 """A whole model of ours."""
 
 _BRANCH: Final = {
@@ -83,10 +92,42 @@ HUGGING_FACE: Final = Layout(
     "",
 )
 
+PYTORCHVIDEO: Final = Layout(
+    "pytorchvideo",
+    ("blocks.0.conv.", "blocks.0.multipathway_blocks."),
+    {"blocks.*.proj": "head.linear"},
+    "encoder.",
+)
+
+TORCHVISION: Final = Layout(
+    "torchvision", ("features.0.", "layer1.0."), {"fc": "head.linear"}, "encoder."
+)
+"""VGG and ResNet. The three last layers of VGG have no counterpart."""
+
+VIVIT: Final = Layout(
+    "VideoTransformer-pytorch ViViT",
+    ("transformer_layers.1.layers.",),
+    {"cls_head": "head.linear", "cls_head.cls_head": "head.linear"},
+    "encoder.",
+    parts=(
+        ("transformer_layers.0.layers.", "space."),
+        ("transformer_layers.1.layers.", "time."),
+        (".attentions.0.norm.", ".norm1."),
+        (".attentions.0.attn.in_proj_", ".attn.qkv."),
+        (".attentions.0.attn.out_proj.", ".attn.proj."),
+        (".attentions.0.attn.", ".attn."),
+        (".ffns.0.norm.", ".norm2."),
+        (".ffns.0.layers.0.0.", ".mlp.fc1."),
+        (".ffns.0.layers.1.", ".mlp.fc2."),
+        ("patch_embed.projection.", "patch_embed.proj."),
+    ),
+)
+"""The factorised encoder on which the RoSTFine paper's ViViT stands."""
+
 OFFICIAL: Final = Layout("official TimeSformer or timm", (), {"head": "head.linear"}, "encoder.")
 """Also an encoder of ours without a head, and image transformers, which have nothing of time."""
 
-KNOWN_BY_A_NAME: Final = (OURS, PUBLISHED_ROSTFINE, HUGGING_FACE)
+KNOWN_BY_A_NAME: Final = (OURS, PUBLISHED_ROSTFINE, HUGGING_FACE, PYTORCHVIDEO, TORCHVISION, VIVIT)
 
 
 def layout_of(names: Iterable[str]) -> Layout:

@@ -25,7 +25,7 @@ from rostfine.training.ray_train import train_fits
 from rostfine.training.saved import ModelSettings
 from rostfine.training.team import CPU
 from rostfine.training.work import work_on
-from rostfine.training.worker import Job, load_for
+from rostfine.training.worker import Job, Task, load_for
 from rostfine.variants import Variant, named_variant
 
 logger = logging.getLogger(__name__)
@@ -87,12 +87,23 @@ def cross_validate(
 
     Raises TrainingError with a line for each fit that failed, once all are done.
     """
-    experiment = job.settings.experiment
+    begin(job, run_folder)
+    tasks = [Task(fit.folder, fit, job) for fit in todo]
+    train_fits(tasks, job.training, watcher=watcher)
+    return gather(job, todo, run_folder)
+
+
+def begin(job: Job, run_folder: Path) -> None:
+    """Empty the run folder of a job, and do once what all of its fits would do."""
     # What an earlier run with other folds left there must not pass for a part of this one.
     shutil.rmtree(run_folder, ignore_errors=True)
-    _load_once(experiment, run_folder)
+    _load_once(job.settings.experiment, run_folder)
     _condense_once(job)
-    train_fits(todo, job, watcher=watcher)
+
+
+def gather(job: Job, todo: Sequence[Fit], run_folder: Path) -> dict[str, dict[str, float]]:
+    """Fill the run folder of an experiment from its fits, and return the metrics by fold."""
+    experiment = job.settings.experiment
     for fit in todo:
         job.work.hand_over(fit, run_folder)
     held_out = [fit for fit in todo if fit.held_out is not None]

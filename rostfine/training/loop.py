@@ -17,7 +17,6 @@ from rostfine.errors import TrainingError
 from rostfine.losses import objective
 from rostfine.models import build_experiment
 from rostfine.models.pretrained import load_pretrained
-from rostfine.models.timesformer import Encoder
 from rostfine.models.weight_report import LoadReport
 from rostfine.params import ExperimentParams
 from rostfine.training.balance import draw_order, loss_weights
@@ -149,8 +148,6 @@ class _Fitting:
         self.speeds = None if samples.speeds is None else samples.speeds.to(device)
         weights = loss_weights(samples.labels, self.params.balance)
         self.weights = None if weights is None else weights.to(device)
-        if isinstance(model.encoder, Encoder):
-            model.encoder.checkpoint_activations = self.params.checkpoint_activations
         if self.params.compile:
             model.compile()
         self.forward = team.wrap(reader_of(model, self.feed))

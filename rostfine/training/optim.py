@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from rostfine.params import FitParams
@@ -39,6 +39,17 @@ def _sgd(model: nn.Module, params: FitParams) -> Optimizer:
     )
 
 
+def _adam(model: nn.Module, params: FitParams) -> Optimizer:
+    """`momentum` is Adam's first beta; all weights are decayed through their gradient."""
+    return Adam(
+        model.parameters(),
+        lr=params.lr,
+        betas=(params.momentum, 0.999),
+        weight_decay=params.weight_decay,
+        fused=True,
+    )
+
+
 def _adamw(model: nn.Module, params: FitParams) -> Optimizer:
     """`momentum` is Adam's first beta; norms, biases and embeddings are not decayed."""
     matrices = [p for name, p in model.named_parameters() if _is_matrix(name, p)]
@@ -60,6 +71,7 @@ def _is_matrix(name: str, parameter: nn.Parameter) -> bool:
 
 _OPTIMIZERS: Mapping[str, Callable[[nn.Module, FitParams], Optimizer]] = {
     "sgd": _sgd,
+    "adam": _adam,
     "adamw": _adamw,
 }
 _DECAYS: Mapping[str, Callable[[float], float]] = {

@@ -1,7 +1,7 @@
-"""The fits of an experiment, spread by Ray Train over the CPUs, GPUs and machines that there are.
+"""Fits, spread by Ray Train over the CPUs, GPUs and machines that there are.
 
-Starting a trainer costs 20 s and more, so an experiment has one: its workers form a team for each
-fit in flight, and a team takes the next fit when its own is done. Where a worker or a machine is
+Starting a trainer costs 20 s and more, so all fits share one: its workers form a team for each fit
+in flight, and a team takes the next fit when its own is done. Where a worker or a machine is
 lost, a new trainer goes on from the checkpoints with what is left. Every machine of a cluster must
 see the workspace under the same path.
 """
@@ -19,13 +19,13 @@ import torch
 from rostfine.cluster import running_ray
 from rostfine.errors import ClusterError, RostfineError, TrainingError
 from rostfine.memory import keep_freed_memory
+from rostfine.params import TrainingParams
 from rostfine.training.board import Board
+from rostfine.training.data import TrainingData
 from rostfine.training.epoch import Epoch, StatusWatcher, Watchers
-from rostfine.training.fits import Fit
 from rostfine.training.placement import Placement, place
 from rostfine.training.team import Team, join_team
-from rostfine.training.work import Work
-from rostfine.training.worker import Job, do_fit, load_for
+from rostfine.training.worker import Loader, Task, do_fit
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,10 @@ ENVIRONMENT: Final = {
 """What Ray Train reads when it is imported; a setting of the user's own wins."""
 
 
-def train_fits(todo: Sequence[Fit], job: Job, *, watcher: StatusWatcher | None = None) -> None:
-    """Do all fits of `todo`, each into its folder of `job.work`.
+def train_fits(
+    tasks: Sequence[Task], training: TrainingParams, *, watcher: StatusWatcher | None = None
+) -> None:
+    """Do all fits of `tasks`, each into its folder of its job's work.
 
     A fit that fails does not stop the others. What is done already is not done again.
 
@@ -53,55 +55,64 @@ def train_fits(todo: Sequence[Fit], job: Job, *, watcher: StatusWatcher | None =
     workers are lost again and again.
     """
     watcher = watcher or Watchers()
+    failed: dict[str, str] = {}
+
+    def left() -> list[Task]:
+        return [task for task in tasks if task.name not in failed and not task.is_done]
+
+    if not left():
+        return
     with running_ray(ENVIRONMENT) as ray:
         logging.getLogger("ray.train").setLevel(logging.ERROR)
-        failed: dict[Fit, str] = {}
         losses = 0
-        while left := [fit for fit in todo if fit not in failed and not job.work.is_done(fit)]:
-            before = _epochs(left, job.work)
-            lost = _one_round(ray, left, job, watcher, failed)
+        while todo := left():
+            before = _epochs(todo)
+            lost = _one_round(ray, todo, training, watcher, failed)
             if lost is None:
                 break
-            losses = 1 if _epochs(left, job.work) > before else losses + 1
+            losses = 1 if _epochs(todo) > before else losses + 1
             if losses >= PATIENCE:
                 raise lost
             logger.warning("%s; training goes on from the last finished epochs", lost)
             _await_losses(ray)
-    undone = [fit.folder for fit in todo if fit not in failed and not job.work.is_done(fit)]
-    if undone:
-        raise ClusterError(f"Ray ended, and {', '.join(undone)} was not done; run it again")
+    if undone := left():
+        names = ", ".join(task.label for task in undone)
+        raise ClusterError(f"Ray ended, and {names} was not done; run it again")
     if failed:
         raise TrainingError.of_faults(list(failed.values()))
 
 
-def _epochs(todo: Sequence[Fit], work: Work) -> int:
+def _epochs(tasks: Sequence[Task]) -> int:
     """Count epochs and fits done, to tell whether there is progress."""
-    return sum(work.epochs_done(fit) + 10**6 * work.is_done(fit) for fit in todo)
+    return sum(task.job.work.epochs_done(task.fit) + 10**6 * task.is_done for task in tasks)
 
 
 def _one_round(
-    ray: Any, left: Sequence[Fit], job: Job, watcher: StatusWatcher, failed: dict[Fit, str]
+    ray: Any,
+    todo: Sequence[Task],
+    training: TrainingParams,
+    watcher: StatusWatcher,
+    failed: dict[str, str],
 ) -> ClusterError | None:
     """Let one trainer do what is left; return what it ended of if it lost a worker."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    placement = place(len(left), nodes, job.training)
-    board = ray.remote(**_here(ray))(Board).remote([fit.folder for fit in left])
+    placement = place(len(todo), nodes, training)
+    board = ray.remote(**_here(ray))(Board).remote([task.name for task in todo])
     config = {
         "board": board,
-        "todo": list(left),
-        "job": job,
+        "todo": list(todo),
         "per_fit": placement.per_fit,
-        "threads": job.work.threads(placement.cpus_per_worker),
+        "threads": [task.job.work.threads(placement.cpus_per_worker) for task in todo],
     }
     lost = None
-    with TemporaryDirectory(dir=job.work.folder, prefix=".ray-") as storage:
+    with TemporaryDirectory(dir=todo[0].job.work.folder, prefix=".ray-") as storage:
         with _watched(ray, board, watcher):
             try:
                 _run(config, placement, storage)
             except ClusterError as error:
                 lost = error
         for number, line in ray.get(board.failures.remote()).items():
-            failed[left[number]] = f"{job.settings.experiment_name}, {left[number].folder}: {line}"
+            failed[todo[number].name] = f"{todo[number].label}: {line}"
     return lost
 
 
@@ -159,35 +170,30 @@ def _work(config: dict[str, Any]) -> None:
     import ray.train
     from ray.train.torch import get_device
 
-    job: Job = config["job"]
+    todo: list[Task] = config["todo"]
     board = config["board"]
-    torch.set_num_threads(config["threads"])
     keep_freed_memory()
     # As in a stage, relative paths start at the workspace.
-    os.chdir(job.workspace)
-    device = get_device()
-    team = join_team(config["per_fit"], device)
+    os.chdir(todo[0].job.workspace)
+    team = join_team(config["per_fit"], get_device())
+    loader = Loader(team, sharers=ray.train.get_context().get_local_world_size())
 
     def take() -> int | None:
         number: int | None = ray.get(board.take.remote()) if team.leads else None
         return team.hear(number)
 
-    data, said = None, ""
-    try:
-        data = load_for(job, device, sharers=ray.train.get_context().get_local_world_size())
-    except RostfineError as error:
-        said = str(error)
-    said = next(filter(None, team.collect(said)), "")
     while (number := take()) is not None:
-        if data is None or said:
-            ray.get(board.fail.remote(number, said))
+        torch.set_num_threads(config["threads"][number])
+        data = loader.load(todo[number].job)
+        if isinstance(data, str):
+            ray.get(board.fail.remote(number, data))
         else:
-            _do(config["todo"][number], number, data, job, team, board)
+            _do(todo[number], number, data, team, board)
     # Ray Train waits until every worker has reported equally often.
     ray.train.report({})
 
 
-def _do(todo: Fit, number: int, data: Any, job: Job, team: Team, board: Any) -> None:
+def _do(task: Task, number: int, data: TrainingData, team: Team, board: Any) -> None:
     """Do one fit; tell the board of each epoch, or why the fit failed."""
     import ray
 
@@ -199,10 +205,10 @@ def _do(todo: Fit, number: int, data: Any, job: Job, team: Team, board: Any) -> 
     def on_epoch(epoch: Epoch) -> None:
         post("epoch", epoch)
 
-    begun = job.work.epochs_done(todo)
+    begun = task.job.work.epochs_done(task.fit)
     post("went on" if begun else "training", f"after epoch {begun}" if begun else "")
     try:
-        do_fit(todo, data, job, on_epoch=on_epoch, team=team)
+        do_fit(task.fit, data, task.job, on_epoch=on_epoch, team=team)
     except TrainingError as error:  # all of the team have met it
         ray.get(board.fail.remote(number, str(error)))
     except RuntimeError as error:

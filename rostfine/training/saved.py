@@ -43,8 +43,8 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelSettings]:
 
     Raises InputError naming the file, and the keys that differ where weights and settings disagree.
     """
+    settings = read_settings(folder)
     try:
-        settings = parse(ModelSettings, read_json(folder / SETTINGS))
         weights = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{folder}: not a saved model: {error}") from error
@@ -56,6 +56,14 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelSettings]:
             f"missing {missing[:5]}, unexpected {unexpected[:5]}"
         )
     return model.eval(), settings
+
+
+def read_settings(folder: Path) -> ModelSettings:
+    """Read the settings of a saved model. Raises InputError if there are none that can be read."""
+    try:
+        return parse(ModelSettings, read_json(folder / SETTINGS))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: not a saved model: {error}") from error
 
 
 def _state(model: nn.Module) -> list[tuple[str, Any]]:

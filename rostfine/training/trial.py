@@ -48,7 +48,7 @@ TRIAL_S: Final = 30.0
 FEWEST_EPOCHS: Final = 3
 LONG_S: Final = 5.0
 """What takes longer than this is done once, without a warm-up."""
-MOMENTS: Final = {"sgd": 1, "adamw": 2}
+MOMENTS: Final = {"sgd": 1, "adam": 2, "adamw": 2}
 """Numbers that an optimiser keeps for each weight."""
 
 

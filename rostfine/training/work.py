@@ -11,7 +11,7 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -45,8 +45,8 @@ CODE: Final = (
 LOOKS_ON: Final = {"board.py", "cost.py", "curves.py", "live.py", "placement.py", "trial.py"}
 LIBRARIES: Final = ("torch", "scikit-learn")
 """Modules that decide what comes out, and those beside them that do not."""
-NOT_OF_CLIPS: Final = ("tracking.videos_at_once", "tracking.on_bad_input")
-"""Settings that travel with a model and change nothing."""
+IDLE: Final = ("tracking.videos_at_once", "tracking.on_bad_input", "experiment.final")
+"""Settings that travel with a model and change nothing in a fit."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def work_on(workspace: Path, settings: ModelSettings, *, workers_per_fold: int) 
     """Return the work of an experiment, known by its settings, its data and the code."""
     pretrained = settings.experiment.model.pretrained
     held = {name: getattr(settings, name) for name in ("experiment", "tracking", "clips")}
-    identity = {k: v for k, v in flatten(plain(held)).items() if k not in NOT_OF_CLIPS}
+    identity = {k: v for k, v in flatten(plain(held)).items() if k not in IDLE}
     identity["versions"] = ", ".join(
         f"{name} {version(name)}" for name in ("torch", "scikit-learn")
     )
@@ -151,6 +151,14 @@ def work_on(workspace: Path, settings: ModelSettings, *, workers_per_fold: int) 
         identity["data.weights"] = sha256_of(Path(workspace, pretrained))
     identity["code"] = _code_digest()
     return Work(workspace / FOLDER / settings.experiment_name, identity)
+
+
+def find_same(work: Work) -> Work:
+    """Return the work that trains the same under another name, or `work` if there is none."""
+    for path in sorted(work.folder.parent.glob(f"*/{IDENTITY}")):
+        if not differences(work.identity, _read(path)):
+            return replace(work, folder=path.parent)
+    return work
 
 
 @contextmanager

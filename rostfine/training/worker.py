@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rostfine.clips.dataset import ClipFiles
+from rostfine.errors import RostfineError
 from rostfine.params import TrainingParams
 from rostfine.progress import Advance, silent
 from rostfine.schemas import GRADE_COLUMNS
@@ -63,6 +64,56 @@ class Job:
         for fit in todo:
             for epoch in history_of(self.work, fit):
                 yield fit.folder, epoch
+
+
+@dataclass(frozen=True)
+class Task:
+    """A fit of a job, by the name that it goes by in what is told of it."""
+
+    name: str
+    fit: Fit
+    job: Job
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether it was done before."""
+        return self.job.work.is_done(self.fit)
+
+    @property
+    def label(self) -> str:
+        """What a message calls it."""
+        return f"{self.job.settings.experiment_name}, {self.fit.folder}"
+
+
+class Loader:
+    """Loads what the fits of jobs are given, and keeps it as long as the next job needs the same.
+
+    `sharers` processes of this machine do the same. All of a team load the same jobs in turn.
+    """
+
+    def __init__(self, team: Team, *, sharers: int) -> None:
+        self._team, self._sharers = team, sharers
+        self._wanted: object = None
+        self._held: TrainingData | str = ""
+
+    def load(self, job: Job) -> TrainingData | str:
+        """Return what a job needs, or why one of the team cannot use it."""
+        if self._wanted != _wants(job):
+            # Let go of before: there may not be room for both.
+            self._wanted, self._held = _wants(job), ""
+            try:
+                self._held, said = load_for(job, self._team.device, sharers=self._sharers), ""
+            except RostfineError as error:
+                said = str(error)
+            self._held = next(filter(None, self._team.collect(said)), self._held)
+        return self._held
+
+
+def _wants(job: Job) -> object:
+    """Return what decides what `load_for` returns."""
+    experiment = job.settings.experiment
+    features = job.work.key if experiment.fit.freeze == "encoder" else None
+    return job.workspace, job.training.clips, experiment.input.speed, features
 
 
 def load_for(

@@ -13,10 +13,10 @@ from einops import rearrange
 from rostfine.explain.rollout import rollout_of, selection_map
 from rostfine.losses import diversity, losses_of
 from rostfine.metrics import balanced_accuracy, metrics_of
+from rostfine.model_params import RoSTFineParams
 from rostfine.models.inference import fold_time
 from rostfine.models.rostfine import RoSTFine
 from rostfine.models.timesformer import Encoder, TimeSformer, VitSize
-from rostfine.params import RoSTFineParams
 from rostfine.variants import PAPER, PUBLISHED, Variant
 
 sys.path.insert(0, str(Path(__file__).parent))

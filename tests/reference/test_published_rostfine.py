@@ -8,13 +8,14 @@ import torch
 
 from rostfine.explain.rollout import selection_map
 from rostfine.losses import diversity, losses_of, objective
+from rostfine.model_params import RoSTFineParams
 from rostfine.models.branches import BareBranch
 from rostfine.models.divided import VitSize, take_patches
 from rostfine.models.pretrained import load_pretrained
 from rostfine.models.rostfine import RoSTFine, select_patches, take_scrambled
 from rostfine.models.timesformer import Encoder
 from rostfine.models.weight_layouts import PUBLISHED_ROSTFINE
-from rostfine.params import FitParams, LossParams, RoSTFineParams
+from rostfine.params import FitParams, LossParams
 from rostfine.training.optim import make_optimizer
 from rostfine.variants import PUBLISHED_LABEL_SHIFT, named_variant
 

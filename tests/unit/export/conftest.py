@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from rostfine.export import ExportReport, export_model, graph, write
+from rostfine.model_params import RoSTFineParams
 from rostfine.models import build_model
-from rostfine.params import InputParams, RoSTFineParams
+from rostfine.params import InputParams
 
 INPUT = InputParams(frames=4, image_px=32, speed=None)
 PARAMS = RoSTFineParams(

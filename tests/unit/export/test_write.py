@@ -9,8 +9,8 @@ from rostfine.evaluation.predict import predict
 from rostfine.export import export_model, load_exported, write
 from rostfine.export.settings import GRAPH, WEIGHTS, read_report
 from rostfine.files import sha256_of
+from rostfine.model_params import TimeSformerParams
 from rostfine.models import build_model
-from rostfine.params import TimeSformerParams
 from rostfine.variants import PUBLISHED
 
 

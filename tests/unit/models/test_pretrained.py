@@ -4,10 +4,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from rostfine.errors import InputError
+from rostfine.model_params import TimeSformerParams
 from rostfine.models import build_model
 from rostfine.models.pretrained import load_pretrained
 from rostfine.models.timesformer import Encoder, VitSize
-from rostfine.params import InputParams, TimeSformerParams
+from rostfine.params import InputParams
 
 
 def tiny(*, frames=4, image_px=32) -> nn.Module:
@@ -166,7 +167,7 @@ def test_positions_of_no_square_grid_are_refused(weights, load, flat):
 )
 def test_a_file_where_nothing_fits_is_refused_with_both_kinds_of_names(load, strange):
     message = (
-        r"no weights of a TimeSformer; wanted names such as encoder\.cls_token, .*, \.\.\. \(69\), "
+        r"no weights of this network; wanted names such as encoder\.cls_token, .*, \.\.\. \(69\), "
         r"found .*stem\.weight"
     )
     with pytest.raises(InputError, match=message):
@@ -175,5 +176,5 @@ def test_a_file_where_nothing_fits_is_refused_with_both_kinds_of_names(load, str
 
 def test_a_file_without_any_tensor_is_refused(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "weights.pth")
-    with pytest.raises(InputError, match="no weights of a TimeSformer; .* found none"):
+    with pytest.raises(InputError, match="no weights of this network; .* found none"):
         load_pretrained(tiny(), tmp_path / "weights.pth")

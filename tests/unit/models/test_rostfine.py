@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from rostfine.errors import InputError
+from rostfine.model_params import RoSTFineParams
 from rostfine.models.branches import BareBranch, Branch
 from rostfine.models.divided import take_patches
 from rostfine.models.rostfine import (
@@ -13,7 +14,6 @@ from rostfine.models.rostfine import (
     take_scrambled,
 )
 from rostfine.models.timesformer import SIZES, Encoder
-from rostfine.params import RoSTFineParams
 from rostfine.variants import PAPER, PUBLISHED, named_variant
 
 ROSTFINE = RoSTFineParams(

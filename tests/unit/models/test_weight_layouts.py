@@ -8,9 +8,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from rostfine.errors import InputError
+from rostfine.model_params import RoSTFineParams, TimeSformerParams
 from rostfine.models import build_model
 from rostfine.models.pretrained import load_pretrained
-from rostfine.params import InputParams, RoSTFineParams, TimeSformerParams
+from rostfine.params import InputParams
 from rostfine.variants import PAPER, PUBLISHED
 
 INPUT = InputParams(frames=4, image_px=32, speed=None)

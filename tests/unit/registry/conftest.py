@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from rostfine.model_params import TimeSformerParams
 from rostfine.models import build_model
-from rostfine.params import InputParams, TimeSformerParams, load_params
+from rostfine.params import InputParams, load_params
 from rostfine.registry import RegisteredVersion, Registration, register
 from rostfine.training.saved import ModelSettings, save_model
 

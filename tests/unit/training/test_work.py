@@ -5,7 +5,7 @@ import pytest
 
 from rostfine.errors import BusyError
 from rostfine.training.fits import Fit
-from rostfine.training.work import Work, only_one
+from rostfine.training.work import Work, find_same, only_one
 
 
 def hold(folder, holds, ends):
@@ -72,6 +72,17 @@ def test_another_training_begins_anew_says_which_key_differs_and_spoils_nothing(
     third = Work(tmp_path / "rostfine", {"experiment.fit.lr": "0.1", "data.folds": "aa"})
     third.prepare()
     assert third.is_done(Fit(0))
+
+
+def test_what_another_trained_alike_is_found_and_nothing_else(tmp_path):
+    mine = Work(tmp_path / "mine", {"experiment.fit.lr": "0.1", "data.folds": "aa"})
+    assert find_same(mine) == mine
+    for name, identity in {
+        "other": {**mine.identity, "data.folds": "bb"},
+        "same": mine.identity,
+    }.items():
+        Work(tmp_path / name, identity).prepare()
+    assert find_same(mine) == Work(tmp_path / "same", mine.identity)
 
 
 def test_sums_are_made_on_as_many_threads_as_at_first(tmp_path):
