@@ -1,14 +1,15 @@
-"""The command line: `rostfine init | simulate | track | cost | predict | export`."""
+"""The command line: `rostfine init | simulate | track | cost | predict | export | train | test`."""
 
 import dataclasses
 import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rostfine import cli_published
 from rostfine.errors import InputError, RostfineError
 from rostfine.memory import keep_freed_memory
 from rostfine.params import load_params
@@ -41,7 +42,10 @@ def main() -> None:
 def init(
     folder: Path,
     preset: Annotated[
-        str, typer.Option(help="Which params: paper, or small for two cores.")
+        str,
+        typer.Option(
+            help="Which params: paper; small, for two cores; smoke, small with studies in minutes."
+        ),
     ] = "paper",
 ) -> None:
     """Make FOLDER a workspace: the pipeline, its params, and empty tables to fill."""
@@ -57,18 +61,26 @@ def simulate(
     folder: Path,
     patients: Annotated[int | None, typer.Option(min=1, help="Videos, a patient each.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed, another study.")] = None,
+    grades_from: Annotated[
+        str | None, typer.Option(help="What experts look at: all, shape or motion.")
+    ] = None,
+    loading: Annotated[
+        float | None, typer.Option(help="How much the traits of one sperm agree, 0 to 1.")
+    ] = None,
 ) -> None:
     """Fill the workspace FOLDER with simulated videos, tags and votes of a small study."""
     from rostfine.simulate.study import StudySettings, simulate_study
     from rostfine.workspace import refuse_if_filled
 
     refuse_if_filled(folder)
-    settings = StudySettings()
-    settings = dataclasses.replace(
-        settings,
-        patients=settings.patients if patients is None else patients,
-        seed=settings.seed if seed is None else seed,
-    )
+    wanted: dict[str, Any] = {
+        "patients": patients,
+        "seed": seed,
+        "grades_from": grades_from,
+        "loading": loading,
+    }
+    said = {name: value for name, value in wanted.items() if value is not None}
+    settings = dataclasses.replace(StudySettings(), **said)
     with progress("simulating videos", settings.patients) as advance:
         simulate_study(folder, settings, advance=advance)
 
@@ -79,7 +91,9 @@ def track(
     out: Annotated[Path, typer.Option(help="Folder for clips, tables and pictures.")],
     tag: Tag = None,
     tags: Annotated[Path | None, typer.Option(help="A table of tags, instead of one.")] = None,
-    frame: Frame = 0,
+    frame: Annotated[
+        int | None, typer.Option(min=0, help="The frame of --tag, instead of the first.")
+    ] = None,
     frames: Annotated[
         int | None, typer.Option(help="How many to follow, instead of to the end.")
     ] = None,
@@ -121,15 +135,18 @@ def track(
 
 
 def _wanted_tags(
-    video: Path, tag: str | None, tags: Path | None, frame: int
+    video: Path, tag: str | None, tags: Path | None, frame: int | None
 ) -> "list[TaggedSperm]":
     from rostfine.tracking.tags import Tag as TaggedSperm
     from rostfine.tracking.tags import read_tags
 
     if (tag is None) == (tags is None):
         raise InputError("wanted either --tag X,Y or --tags TABLE")
+    if tags is not None and frame is not None:
+        raise InputError(f"--frame: wanted with --tag only, a table names its own; got {frame}")
     if tags is None:
         x_px, y_px = _point(tag or "")
+        frame = frame or 0
         # A name for each place, so that a second sperm of a video does not replace the first.
         name = f"{video.stem}_{frame}_{x_px:g}_{y_px:g}"
         return [TaggedSperm(name, video.stem, frame, x_px, y_px)]
@@ -260,6 +277,12 @@ def export(
 
     predictor = registry.load(model)
     print(export_command(predictor.model, predictor.settings, out, int8=int8, clips=clips))
+
+
+# The published flags are written with underscores; both spellings will do.
+UNDERSCORES = {"token_normalize_func": lambda flag: flag.replace("_", "-")}
+app.command(context_settings=UNDERSCORES)(cli_published.train)
+app.command("test", context_settings=UNDERSCORES)(cli_published.evaluate)
 
 
 def _point(text: str) -> tuple[float, float]:

@@ -9,7 +9,12 @@ from pathlib import Path
 from rostfine.errors import InputError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PRESETS: Mapping[str, str] = {"paper": "params.yaml", "small": "params.small.yaml"}
+PRESETS: Mapping[str, tuple[str, str]] = {
+    "paper": ("params.yaml", "full"),
+    "small": ("params.small.yaml", "small"),
+    "smoke": ("params.small.yaml", "smoke"),
+}
+"""The params of a new workspace, and the setting of its studies."""
 EMPTY_TABLES: Mapping[str, str] = {
     "data/tags.csv": "sample_id,video_id,frame,x_px,y_px\n",
     "data/videos.csv": "video_id,patient_id,um_per_px,acquired_at\n",
@@ -36,7 +41,7 @@ def is_workspace(folder: Path) -> bool:
 
 
 def init_workspace(folder: Path, preset: str) -> None:
-    """Make `folder` a workspace under Git and DVC, with the params of `preset` and empty tables.
+    """Make `folder` a workspace under Git and DVC: params of `preset`, empty tables, studies.
 
     What is there already stays as it is.
 
@@ -48,24 +53,42 @@ def init_workspace(folder: Path, preset: str) -> None:
         raise InputError(f"{folder}: is a workspace already; nothing was changed")
     for name in ("data/raw", "data/votes", "data/weights"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    params, setting = PRESETS[preset]
     files = {
         **EMPTY_TABLES,
         "data/weights/README": ABOUT_WEIGHTS,
         ".gitignore": IGNORED_BY_GIT,
         ".dvcignore": (CHECKOUT / ".dvcignore").read_text(),
-        "params.yaml": (CHECKOUT / PRESETS[preset]).read_text(),
+        "params.yaml": (CHECKOUT / params).read_text(),
+        **_studies(folder, setting),
     }
     for name, text in files.items():
         if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
     _run(folder, "git", "init", "--quiet")
     if not (folder / ".dvc").exists():
         _run(folder, sys.executable, "-m", "dvc", "init", "--quiet")
         _run(folder, sys.executable, "-m", "dvc", "config", "core.analytics", "false")
     # Written last: what holds a dvc.yaml is whole.
+    (folder / "dvc.yaml").write_text(_pipeline(CHECKOUT / "dvc.yaml", folder))
+
+
+def _pipeline(path: Path, folder: Path) -> str:
+    """Return a pipeline as it has to be in a workspace: saying where the code is."""
     code = os.path.relpath(CHECKOUT, folder.resolve())
-    pipeline = (CHECKOUT / "dvc.yaml").read_text()
-    (folder / "dvc.yaml").write_text(pipeline.replace("- code: .\n", f"- code: {code}\n"))
+    return path.read_text().replace("- code: .\n", f"- code: {code}\n")
+
+
+def _studies(folder: Path, setting: str) -> dict[str, str]:
+    """Return the pipelines and params of all studies, by their path in a workspace."""
+    files = dict[str, str]()
+    for path in sorted((CHECKOUT / "studies").glob("*/dvc.yaml")):
+        params = path.with_name("params.yaml").read_text()
+        where = f"studies/{path.parent.name}"
+        files[f"{where}/params.yaml"] = params.replace("setting: full ", f"setting: {setting} ")
+        files[f"{where}/dvc.yaml"] = _pipeline(path, folder)
+    return files
 
 
 def refuse_if_filled(folder: Path) -> None:

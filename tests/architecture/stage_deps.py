@@ -19,6 +19,7 @@ PLUMBING = {
         "errors",
         "files",
         "memory",
+        "model_params",
         "params",
         "parsing",
         "progress",
@@ -27,13 +28,12 @@ PLUMBING = {
     )
 }
 # What only looks on and tells: no reason to train again.
-LOOK_ON = {
-    "cross_validate": (
-        "rostfine/registry/",
-        "rostfine/training/curves.py",
-        "rostfine/training/live.py",
-    )
-}
+WATCHERS = (
+    "rostfine/registry/",
+    "rostfine/training/curves.py",
+    "rostfine/training/live.py",
+)
+LOOK_ON = {"cross_validate": WATCHERS, "train_study": WATCHERS}
 
 
 def code_deps(stage: str, root: Path = ROOT) -> list[str]:
@@ -79,17 +79,28 @@ def declared(stage: dict) -> list[str]:
     return [dep.removeprefix(PREFIX) for dep in stage["deps"] if dep.startswith(PREFIX)]
 
 
+def script(stage: dict) -> str:
+    """Name the module of `stages` that a stage runs."""
+    return stage["cmd"].split()[2].removeprefix("stages.")
+
+
+def pipelines(root: Path = ROOT) -> list[Path]:
+    """List the pipeline of a workspace and those of the studies in it."""
+    return [root / "dvc.yaml", *sorted(root.glob("studies/*/dvc.yaml"))]
+
+
 def main() -> None:
-    """Write the code deps of every stage to dvc.yaml, before those that are data."""
+    """Write the code deps of every stage to each dvc.yaml, before those that are data."""
     yaml = YAML()
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
-    pipeline = yaml.load(ROOT / "dvc.yaml")
-    for name, stage in pipeline["stages"].items():
-        data = [dep for dep in stage["deps"] if not dep.startswith(PREFIX)]
-        stage["deps"].clear()
-        stage["deps"].extend([PREFIX + dep for dep in code_deps(name)] + data)
-    yaml.dump(pipeline, ROOT / "dvc.yaml")
+    for path in pipelines():
+        pipeline = yaml.load(path)
+        for stage in pipeline["stages"].values():
+            data = [dep for dep in stage["deps"] if not dep.startswith(PREFIX)]
+            stage["deps"].clear()
+            stage["deps"].extend([PREFIX + dep for dep in code_deps(script(stage))] + data)
+        yaml.dump(pipeline, path)
 
 
 if __name__ == "__main__":

@@ -5,20 +5,25 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
-from stage_deps import ROOT, code_deps, declared
+from stage_deps import ROOT, code_deps, declared, pipelines, script
 
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = [
+    pytest.param(name, stage, id=f"{path.parent.name}:{name}")
+    for path in pipelines()
+    for name, stage in yaml.safe_load(path.read_text())["stages"].items()
+]
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(name):
-    assert declared(STAGES[name]) == code_deps(name), "run 'make deps'"
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(name, stage):
+    assert declared(stage) == code_deps(script(stage)), "run 'make deps'"
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_stage_is_the_script_of_its_name(name):
-    assert STAGES[name]["cmd"].split()[:3] == ["python", "-m", f"stages.{name}"]
-    assert (ROOT / "stages" / f"{name}.py").exists()
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_a_stage_is_the_script_of_its_name(name, stage):
+    assert stage["cmd"].split()[:2] == ["python", "-m"]
+    assert script(stage) in (name, f"{name}_study")
+    assert (ROOT / "stages" / f"{script(stage)}.py").exists()
 
 
 def test_imports_are_followed_through_modules_that_a_stage_does_not_name(tmp_path):

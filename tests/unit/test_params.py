@@ -137,8 +137,8 @@ def no_mapping(c):
         (true_for_number, "clips.frames: wanted a whole number, got True"),
         (
             unknown_model,
-            "experiments.rostfine.model.name: wanted vgg16 or resnet or r3d or r2plus1d or i3d or x3d "
-            "or slowfast or vivit or timesformer or rostfine, got 'vgg'",
+            "experiments.rostfine.model.name: wanted vgg16 or resnet or r3d or r2plus1d or i3d "
+            "or x3d or slowfast or vivit or timesformer or rostfine, got 'vgg'",
         ),
         (unknown_choice, "tracking.on_bad_input: wanted stop or skip, got 'ignore'"),
         (unknown_experiment, "no experiment 'nobody'; known: rostfine, timesformer"),

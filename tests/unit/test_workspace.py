@@ -29,7 +29,7 @@ def test_a_workspace_is_never_made_twice_and_an_unknown_preset_is_refused(tmp_pa
     with pytest.raises(InputError, match="is a workspace already"):
         init_workspace(tmp_path, "small")
     assert (tmp_path / "params.yaml").read_text() == "mine"
-    with pytest.raises(InputError, match="preset: wanted one of paper, small, got 'large'"):
+    with pytest.raises(InputError, match="preset: wanted one of paper, small, smoke, got 'large'"):
         init_workspace(tmp_path / "other", "large")
     assert not (tmp_path / "other").exists()
 

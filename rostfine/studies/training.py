@@ -1,0 +1,67 @@
+"""All experiments of a study, trained as one: they share one start of Ray Train."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from rostfine.params import Params
+from rostfine.studies.settings import Study
+from rostfine.training.cross_validate import begin, gather, job_of, plan, prepare
+from rostfine.training.fits import Fit
+from rostfine.training.live import Live
+from rostfine.training.ray_train import train_fits
+from rostfine.training.work import find_same
+from rostfine.training.worker import Job, Task
+
+
+def train_study(params: Params, study: Study) -> None:
+    """Train and predict every fold of every experiment of a study, standing in its workspace.
+
+    A fit that was done before is not done again, be it by another study or the main graph.
+
+    Raises TrainingError with a line for each fit that failed, once all are done.
+    """
+    (study.folder / "runs").mkdir(exist_ok=True)  # of a study that trains nothing, too
+    jobs = dict[str, Job]()
+    todo = {name: plan_folds(params, study, name) for name in study.experiments}
+    for name in study.experiments:
+        # Prepared before the next is looked at, which may be the same.
+        jobs[name] = _job_of(params, study, name)
+        prepare(jobs[name], todo[name])
+        begin(jobs[name], study.run_folder(name))
+    tasks = _list_tasks(jobs, todo)
+    epochs = {task.name: task.job.settings.experiment.fit.epochs for task in tasks}
+    done = {task.name: epochs_done(task) for task in tasks}
+    with Live(study.name, epochs, done=done) as live:
+        train_fits(tasks, params.training, watcher=live)
+    for name, job in jobs.items():
+        gather(job, todo[name], study.run_folder(name))
+
+
+def plan_folds(params: Params, study: Study, name: str) -> list[Fit]:
+    """List the fits of an experiment: one for each fold."""
+    whole = dataclasses.replace(params, experiments=study.experiments)
+    return [fit for fit in plan(Path(), whole, name) if fit.held_out is not None]
+
+
+def epochs_done(task: Task) -> int:
+    """Count the epochs of a task that are done already."""
+    return task.job.epochs_done([task.fit])[task.fit.folder]
+
+
+def _job_of(params: Params, study: Study, name: str) -> Job:
+    # A study asks how good a model is, and wants no final one.
+    experiment = dataclasses.replace(study.experiments[name], final="all_data")
+    called = f"{study.name}.{name}"
+    whole = dataclasses.replace(params, experiments={called: experiment})
+    job = job_of(Path(), whole, called)
+    return dataclasses.replace(job, work=find_same(job.work))
+
+
+def _list_tasks(jobs: Mapping[str, Job], todo: Mapping[str, list[Fit]]) -> list[Task]:
+    """List each fit once, even where two experiments are the same."""
+    tasks = dict[Path, Task]()
+    for name, job in jobs.items():
+        for fit in todo[name]:
+            tasks.setdefault(job.work.of(fit), Task(f"{name}/{fit.folder}", fit, job))
+    return list(tasks.values())
