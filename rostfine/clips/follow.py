@@ -120,7 +120,7 @@ class TagRun:
             frame_rate_hz=self._frame_rate_hz,
             frames=np.stack(self._squares) if status == OK else None,
             inside_px=np.array(inside_px, np.int32).reshape(-1, 4),
-            centre_px=np.array([(p.x_px, p.y_px) for p in positions], np.float32),
+            centre_px=np.array([(p.x_px, p.y_px) for p in positions], np.float32).reshape(-1, 2),
             time_s=np.array(self._times_s[: self._tracked]),
             score=np.array([p.score for p in positions], np.float32),
             is_seen=np.array([p.is_seen for p in positions], bool),
@@ -147,6 +147,8 @@ class TagRun:
             return OK, ""
         if not self._is_lost and len(self._positions) < self._clips.frames:
             return FAILED, fault or self._too_short()
+        if self._tracked == 0:
+            return LOST, f"lost at frame {self._tag.frame}: no head stands out under the tag"
         end = self._tag.frame + len(self._positions)
         at = self._tag.frame + self._tracked
         return LOST, f"lost at frame {at}: not recognised up to frame {end - 1}"

@@ -22,6 +22,7 @@ CODE: Final = (
     "clips/record.py",
     "clips/store.py",
     "tracking/back.py",
+    "tracking/likeness.py",
     "tracking/motion.py",
     "tracking/template.py",
     "tracking/tracker.py",

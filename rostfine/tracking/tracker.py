@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from rostfine.params import TrackingParams
+from rostfine.tracking.likeness import peak
 from rostfine.tracking.motion import Motion, Prediction
 from rostfine.tracking.template import (
     CELLS_PER_HEAD,
@@ -63,17 +64,18 @@ class Follower:
             speed_heads=params.speed_heads,
             turn_heads=params.turn_heads,
         )
-        self.unseen = 0
+        self.unseen = 0 if head.is_there else 1
 
     @property
     def start(self) -> Position:
         """The middle of the tagged head."""
-        return Position(self.head.x_px, self.head.y_px, score=1.0, is_seen=True)
+        is_there = self.head.is_there
+        return Position(self.head.x_px, self.head.y_px, score=float(is_there), is_seen=is_there)
 
     @property
     def is_lost(self) -> bool:
-        """Whether the head was not seen for too many frames in a row."""
-        return self.unseen >= self._params.lost_after
+        """Whether no head was under the tag, or none was seen for too many frames in a row."""
+        return not self.head.is_there or self.unseen >= self._params.lost_after
 
     def pan(self, dx_px: float, dy_px: float) -> None:
         """Expect the next frame to begin so much further to the right and down than the last."""
@@ -109,12 +111,12 @@ class Follower:
         likenesses = self._templates.match(cells[spare:-spare, spare:-spare])
         likeness = np.clip(likenesses.max(axis=0), 0, 1)
         off_px = np.arange(-radius, radius + 1) * self._cell_px
-        # The cube of likeness by the root of headness: so much they count beside the prior.
-        good = likeness * likeness * likeness * np.sqrt(stands_out)
+        # The cube of likeness by the headness: so much they count beside the prior.
+        good = likeness * likeness * likeness * stands_out
         good *= _prior(x_px + off_px, expected.x_px, expected.sd_px, luma.shape[1])
         good *= _prior(y_px + off_px, expected.y_px, expected.sd_px, luma.shape[0])[:, None]
         row, col = np.unravel_index(int(good.argmax()), good.shape)
-        down, across = _peak(good[:, col], int(row)), _peak(good[row], int(col))
+        down, across = peak(good[:, col], int(row)), peak(good[row], int(col))
         return _Found(
             x_px=x_px + (across - radius) * self._cell_px,
             y_px=y_px + (down - radius) * self._cell_px,
@@ -140,12 +142,3 @@ def _prior(
     prior = np.exp((places_px - expected_px) ** 2 * (-0.5 / (PRIOR_SPREAD * sd_px**2)))
     prior[(places_px < 0) | (places_px > length - 1)] = 0
     return prior.astype(np.float32)
-
-
-def _peak(values: Float32[np.ndarray, " cell"], at: int) -> float:
-    """Return where the parabola through the greatest value and its neighbours is greatest."""
-    if not 0 < at < len(values) - 1:
-        return float(at)
-    before, here, after = (float(v) for v in values[at - 1 : at + 2])
-    bend = before - 2 * here + after
-    return at + (0.5 * (before - after) / bend if bend < 0 else 0.0)

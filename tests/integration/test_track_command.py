@@ -68,6 +68,10 @@ def test_it_follows_all_tags_and_draws_them(study):
         (("data/raw/V001.avi", "--tag", "9,9", "--um-per-px", "0"), "--um-per-px: wanted a length"),
         (("data/raw/V001.avi",), "wanted either --tag X,Y or --tags TABLE"),
         (("data/raw/V001.avi", "--tag", "9,9", "--tags", "data/tags.csv"), "wanted either --tag"),
+        (
+            ("data/raw/V001.avi", "--tags", "data/tags.csv", "--frame", "3"),
+            "--frame: wanted with --tag only, a table names its own; got 3",
+        ),
         (("data/raw/none.avi", "--tag", "9,9"), "none.avi: no such file; wanted a video"),
         (("data/tags.csv", "--tag", "9,9"), "data/tags.csv: not a readable video"),
         (("data/raw/V001.avi", "--tag", "900,9"), "lies outside of the frame of 500x400 px"),

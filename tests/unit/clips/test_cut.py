@@ -26,6 +26,14 @@ def tag(sample: str, x_px: float, y_px: float, frame: int = 0) -> Tag:
     return Tag(sample, "v", frame, x_px, y_px)
 
 
+def test_a_tag_on_nothing_is_lost_in_its_own_frame_and_has_no_track(film, cut, tmp_path):
+    path = film(tmp_path / "v.avi", [(30, 40)])
+    (found,) = cut(path, [tag("s", 130.0, 100.0, frame=1)])
+    assert (found.status, found.frames) == ("lost", None)
+    assert found.reason == "lost at frame 1: no head stands out under the tag"
+    assert found.centre_px.shape == (0, 2)
+
+
 @pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
 def test_a_clip_follows_its_sperm_and_keeps_it_in_the_middle(film, cut, tmp_path, codec):
     path = film(tmp_path / "v.mkv", [(40, 50)], codec=codec)

@@ -31,8 +31,16 @@ def test_a_head_that_turns_by_10_degrees_a_frame_is_followed_within_1_5_px(draw,
 
 
 def test_a_tag_beside_the_middle_of_the_head_moves_towards_it(draw, curve, params):
-    follower = Follower(draw(curve)[0], curve[0, 0] + 4.0, curve[0, 1], params)
-    assert 0.3 <= curve[0, 0] + 4.0 - follower.start.x_px <= 4.0
+    tag_px = float(curve[0, 0]) + 3.0
+    follower = Follower(draw(curve)[0], tag_px, float(curve[0, 1]), params)
+    assert 0.6 <= tag_px - follower.start.x_px <= 3.0
+
+
+def test_a_droplet_at_its_neck_does_not_draw_the_middle_away_from_a_tag_that_is_right(draw, params):
+    droplet = np.array([[113.0, 100.0]])
+    (frame,) = draw(np.array([[100.0, 100.0]]), droplet, length_px=20.0)
+    start = Follower(frame, 100.0, 100.0, params).start
+    assert np.hypot(start.x_px - 100, start.y_px - 100) <= 1.5
 
 
 def test_less_contrast_changes_hardly_anything(draw, curve, params):
@@ -40,7 +48,7 @@ def test_less_contrast_changes_hardly_anything(draw, curve, params):
     paler = [np.rint(0.6 * frame + 30).astype(np.uint8) for frame in frames]
     found, _ = follow(frames, curve[0], params)
     changed, _ = follow(paler, curve[0], params)
-    assert np.abs(changed[:, :2] - found[:, :2]).max() < 0.6
+    assert np.abs(changed[:, :2] - found[:, :2]).max() < 0.8
 
 
 def test_of_two_heads_that_pass_each_other_at_14_px_the_tagged_one_is_kept(draw, params):
@@ -85,8 +93,14 @@ def test_a_head_that_leaves_the_frame_is_lost_and_never_placed_on_another(draw, 
 def test_an_empty_place_is_lost_at_once(draw, params):
     frames = draw(np.full((8, 2), -500.0))
     found, follower = follow(frames[:5], (100, 100), params)
-    assert not found[1:, 3].any()
+    assert not found[:, 3].any()
     assert follower.is_lost
+
+
+def test_a_head_hardly_darker_than_the_noise_is_there(draw, curve, params):
+    follower = Follower(draw(curve[:1], depth=-6.0)[0], *map(float, curve[0]), params)
+    assert follower.start.is_seen
+    assert not follower.is_lost
 
 
 def test_a_stricter_score_loses_what_a_laxer_one_keeps(draw, curve, params):
