@@ -207,7 +207,7 @@ class Params:
     report: ReportParams
 
 
-RESERVED = ("condensed", "lock")
+RESERVED = ("condensed", "lock", "shared")
 """What lies beside the folders of experiments."""
 
 
@@ -256,7 +256,7 @@ def _check_names(params: Params) -> None:
         if not re.fullmatch(r"[\w-]+", name) or name in RESERVED:
             raise ParamsError(
                 f"experiments: wanted names of letters, digits, _ and -, "
-                f"other than {' and '.join(RESERVED)}, got {name!r}"
+                f"other than {', '.join(RESERVED)}, got {name!r}"
             )
         check_experiment(f"experiments.{name}", experiment)
     if not params.cross_validate.experiments:

@@ -112,7 +112,7 @@ def _parse_union(kind: Any, content: Any, where: str) -> Any:
     # A union of dataclasses is told apart by the one value that `name` may have in each.
     by_name = {typing.get_args(typing.get_type_hints(arm)["name"])[0]: arm for arm in arms}
     name = content.get("name") if isinstance(content, Mapping) else None
-    if name not in by_name:
+    if not isinstance(name, str) or name not in by_name:
         raise ParamsError(f"{_join(where, 'name')}: wanted {_one_of(by_name)}, got {name!r}")
     return _parse(by_name[name], content, where)
 

@@ -10,7 +10,7 @@ from rostfine.training.cross_validate import begin, gather, job_of, plan, prepar
 from rostfine.training.fits import Fit
 from rostfine.training.live import Live
 from rostfine.training.ray_train import train_fits
-from rostfine.training.work import find_same
+from rostfine.training.work import shared_work
 from rostfine.training.worker import Job, Task
 
 
@@ -22,13 +22,11 @@ def train_study(params: Params, study: Study) -> None:
     Raises TrainingError with a line for each fit that failed, once all are done.
     """
     (study.folder / "runs").mkdir(exist_ok=True)  # of a study that trains nothing, too
-    jobs = dict[str, Job]()
-    todo = {name: plan_folds(params, study, name) for name in study.experiments}
-    for name in study.experiments:
-        # Prepared before the next is looked at, which may be the same.
-        jobs[name] = _job_of(params, study, name)
-        prepare(jobs[name], todo[name])
-        begin(jobs[name], study.run_folder(name))
+    jobs = {name: _job_of(params, study, name) for name in study.experiments}
+    todo = {name: plan_folds(params, study, name) for name in jobs}
+    for name, job in jobs.items():
+        prepare(job, todo[name])
+        begin(job, study.run_folder(name))
     tasks = _list_tasks(jobs, todo)
     epochs = {task.name: task.job.settings.experiment.fit.epochs for task in tasks}
     done = {task.name: epochs_done(task) for task in tasks}
@@ -55,7 +53,7 @@ def _job_of(params: Params, study: Study, name: str) -> Job:
     called = f"{study.name}.{name}"
     whole = dataclasses.replace(params, experiments={called: experiment})
     job = job_of(Path(), whole, called)
-    return dataclasses.replace(job, work=find_same(job.work))
+    return dataclasses.replace(job, work=shared_work(job.work, params.experiments))
 
 
 def _list_tasks(jobs: Mapping[str, Job], todo: Mapping[str, list[Fit]]) -> list[Task]:

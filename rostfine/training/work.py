@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +29,7 @@ from rostfine.training.saved import ModelSettings
 logger = logging.getLogger(__name__)
 
 IDENTITY: Final = "identity.json"
+SHARED: Final = "shared"
 DONE: Final = "done.json"
 PLACED: Final = "placed.json"
 DATA: Final = {"clips": "clips", "labels": "labels", "folds": "folds"}
@@ -153,12 +154,16 @@ def work_on(workspace: Path, settings: ModelSettings, *, workers_per_fold: int) 
     return Work(workspace / FOLDER / settings.experiment_name, identity)
 
 
-def find_same(work: Work) -> Work:
-    """Return the work that trains the same under another name, or `work` if there is none."""
-    for path in sorted(work.folder.parent.glob(f"*/{IDENTITY}")):
-        if not differences(work.identity, _read(path)):
-            return replace(work, folder=path.parent)
-    return work
+def shared_work(work: Work, named: Iterable[str]) -> Work:
+    """Return the work of one of the `named` experiments that trains the same, or one by its key.
+
+    What lies under its key is never set aside: another training has another key.
+    """
+    for name in named:
+        folder = work.folder.with_name(name)
+        if not differences(work.identity, _read(folder / IDENTITY)):
+            return replace(work, folder=folder)
+    return replace(work, folder=work.folder.with_name(SHARED) / work.key)
 
 
 @contextmanager

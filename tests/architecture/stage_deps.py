@@ -36,8 +36,12 @@ WATCHERS = (
 LOOK_ON = {"cross_validate": WATCHERS, "train_study": WATCHERS}
 
 
+# Files of a package that its modules read: templates, and numbers that the papers print.
+DATA = ("*.j2", "*.yaml")
+
+
 def code_deps(stage: str, root: Path = ROOT) -> list[str]:
-    """List the files that `stages/<stage>.py` imports, directly or not, and their templates."""
+    """List the files that `stages/<stage>.py` imports, directly or not, and the data beside them."""
     seen: set[Path] = set()
     todo = [root / "stages" / f"{stage}.py"]
     while todo:
@@ -45,7 +49,7 @@ def code_deps(stage: str, root: Path = ROOT) -> list[str]:
         if path in seen:
             continue
         seen.add(path)
-        seen |= {p for p in path.parent.glob("*.j2")}
+        seen |= {p for kind in DATA for p in path.parent.glob(kind)}
         # What carries values is no reason to run again, nor is what it imports.
         name = str(path.relative_to(root))
         if name not in PLUMBING and not name.startswith(LOOK_ON.get(stage, ())):

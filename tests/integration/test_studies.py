@@ -1,12 +1,15 @@
 """Every study from its pipeline to its tables and figures, on a small simulated data set."""
 
+import json
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
+from rostfine.files import read_json
 from tests.integration.conftest import Workspace
 from tests.integration.weights import write_tiny_weights
 
@@ -25,10 +28,19 @@ def folded(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     Workspace(folder.parent).run("rostfine", "init", str(folder), "--preset", "smoke")
     workspace = Workspace(folder)
     workspace.set_params(folds__k=2)
-    write_tiny_weights(folder / "data" / "weights")
+    let_weights_in(folder)
     workspace.run("rostfine", "simulate", ".", "--patients", "6")
     workspace.run("dvc", "repro", "make_folds")
     return workspace
+
+
+def let_weights_in(workspace: Path) -> None:
+    """Give the study of pretraining files of weights, which it leaves out of small settings."""
+    write_tiny_weights(workspace / "data" / "weights")
+    path = workspace / "studies" / "pretraining" / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    params["small"] = {"every": params["small"]["every"]}
+    path.write_text(yaml.safe_dump(params))
 
 
 def run_study(workspace: Workspace, name: str) -> list[str]:
@@ -41,7 +53,9 @@ def run_study(workspace: Workspace, name: str) -> list[str]:
 def test_a_study_runs_once_and_leaves_its_tables_figures_and_page(
     folded: Workspace, name: str
 ) -> None:
-    stages = [f"studies/{name}/dvc.yaml:{stage}" for stage in ("train", "tabulate")]
+    path = f"studies/{name}/dvc.yaml"
+    pipeline = yaml.safe_load((folded.folder / path).read_text())
+    stages = [f"{path}:{stage}" for stage in pipeline["stages"]]
     assert run_study(folded, name) == stages
     folder = folded.folder / "studies" / name
     tables = sorted((folder / "tables").glob("*.parquet"))
@@ -62,16 +76,19 @@ def test_a_study_runs_once_and_leaves_its_tables_figures_and_page(
 
 
 def test_a_fit_that_another_study_did_is_not_done_again(folded: Workspace) -> None:
-    """Those of `folds` are among those of `baselines`, which ran before by their names."""
-    checkpoints = folded.folder / "checkpoints"
-    assert (checkpoints / "baselines.timesformer").is_dir()
-    assert not (checkpoints / "folds.timesformer").exists()
-    shared = [
-        (folded.folder / "studies" / study / "runs" / "timesformer" / "predictions.parquet")
-        for study in ("baselines", "folds")
-    ]
-    first, second = map(pd.read_parquet, shared)
+    """Both models of `folds` are among those of `baselines`."""
+    run_study(folded, "baselines")
+    run_study(folded, "folds")
+    before = sorted(folded.folder.glob("checkpoints/shared/*"))
+    said = folded.run("dvc", "repro", "--force", "--single-item", "studies/folds/dvc.yaml:train")
+    assert "epochs: 4/4" in said
+    assert "Ray" not in said
+    assert sorted(folded.folder.glob("checkpoints/shared/*")) == before
+    runs = (folded.folder / "studies" / study / "runs" for study in ("baselines", "folds"))
+    first, second = (pd.read_parquet(run / "timesformer" / "predictions.parquet") for run in runs)
     pd.testing.assert_frame_equal(first, second)
+    keys = [read_json(path) for path in folded.folder.glob("checkpoints/shared/*/identity.json")]
+    assert len({json.dumps(key, sort_keys=True) for key in keys}) == len(keys)
 
 
 def test_the_published_command_lines_of_the_readme_train_and_test(folded: Workspace) -> None:

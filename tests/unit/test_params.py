@@ -153,7 +153,7 @@ def no_mapping(c):
         (shift_out_of_range, "rostfine.fit.augment.shift: wanted a number from 0 to 1, got -0.1"),
         (augmented_though_frozen, "fit.augment: wanted null, because a frozen encoder sees"),
         (all_clips_choose, "rostfine.fit.validation: wanted a number from 0.01 to 0.5, got 1"),
-        (reserved_name, "other than condensed and lock, got 'lock'"),
+        (reserved_name, "other than condensed, lock, shared, got 'lock'"),
         (no_mapping, "clips: wanted the keys frames, size_px, got 3"),
     ],
 )

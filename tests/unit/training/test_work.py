@@ -5,7 +5,7 @@ import pytest
 
 from rostfine.errors import BusyError
 from rostfine.training.fits import Fit
-from rostfine.training.work import Work, find_same, only_one
+from rostfine.training.work import Work, only_one, shared_work
 
 
 def hold(folder, holds, ends):
@@ -74,15 +74,23 @@ def test_another_training_begins_anew_says_which_key_differs_and_spoils_nothing(
     assert third.is_done(Fit(0))
 
 
-def test_what_another_trained_alike_is_found_and_nothing_else(tmp_path):
-    mine = Work(tmp_path / "mine", {"experiment.fit.lr": "0.1", "data.folds": "aa"})
-    assert find_same(mine) == mine
-    for name, identity in {
-        "other": {**mine.identity, "data.folds": "bb"},
-        "same": mine.identity,
-    }.items():
-        Work(tmp_path / name, identity).prepare()
-    assert find_same(mine) == Work(tmp_path / "same", mine.identity)
+def test_what_a_named_experiment_trained_alike_is_found_and_the_rest_is_known_by_its_key(tmp_path):
+    """A study whose settings were exchanged must not take one experiment's fits for another's."""
+    first = Work(tmp_path / "study.a", {"experiment.fit.lr": "0.1", "data.folds": "aa"})
+    second = Work(tmp_path / "study.b", {**first.identity, "experiment.fit.lr": "0.2"})
+    for work in (first, second):
+        shared_work(work, ["rostfine"]).prepare()
+        leave(shared_work(work, ["rostfine"]))
+    exchanged = Work(tmp_path / "study.a", second.identity)
+    fresh = Work(tmp_path / "study.b", {**first.identity, "experiment.fit.lr": "0.3"})
+    assert shared_work(exchanged, ["rostfine"]) == shared_work(second, ["rostfine"])
+    assert shared_work(exchanged, ["rostfine"]).is_done(Fit(0))
+    assert not shared_work(fresh, ["rostfine"]).is_done(Fit(0))
+    named = Work(tmp_path / "rostfine", second.identity)
+    named.prepare()
+    assert shared_work(exchanged, ["rostfine"]) == named
+    Work(tmp_path / "rostfine", first.identity).prepare()  # sets it aside
+    assert shared_work(exchanged, ["rostfine"]) == shared_work(second, [])
 
 
 def test_sums_are_made_on_as_many_threads_as_at_first(tmp_path):
