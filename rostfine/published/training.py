@@ -5,8 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from rostfine.errors import InputError
+import torch
+
+from rostfine.models import build_experiment
 from rostfine.params import ExperimentParams, load_params
+from rostfine.published.places import check_kfold
 from rostfine.training.cross_validate import cross_validate, job_of, plan, prepare
 from rostfine.training.epoch import Watchers
 from rostfine.training.fits import PROGRESS
@@ -26,8 +29,11 @@ def train(
 ) -> Path:
     """Cross-validate in the workspace that this stands in; return the new folder of its run.
 
-    It is `out`/<name>/<time>. Raises InputError if the workspace has other folds than wanted.
+    It is `out`/<name>/<time>. Raises InputError if the workspace has other folds than wanted, and
+    ParamsError if the parts of the model do not fit each other.
     """
+    with torch.device("meta"):
+        build_experiment(experiment)  # what cannot be built is told before anything is started
     called = f"train.{name}"
     params = load_params(Path("params.yaml"))
     params = replace(
@@ -36,11 +42,7 @@ def train(
         training=replace(params.training, device=device),
     )
     todo = plan(Path(), params, called)
-    if folds is not None and folds != len(todo):
-        raise InputError(
-            f"--kfold: wanted {folds} folds, data/folds.parquet has {len(todo)}; set folds.k in "
-            "params.yaml and run 'dvc repro make_folds'"
-        )
+    check_kfold(folds, len(todo))
     run_folder = out / name / f"{datetime.now():%Y%m%d_%H%M%S}"
     with only_one(Path(), "rostfine train"):
         job = job_of(Path(), params, called)
