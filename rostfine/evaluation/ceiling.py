@@ -1,4 +1,4 @@
-"""How well one half of the experts predicts the other half: what no model can be asked to beat.
+"""How well one half of the experts predicts the other half: how far experts agree at all.
 
 A half has fewer votes than the label has, so its shares are rougher: a model may come closer to the
 label of all experts than one half comes to the other.

@@ -1,4 +1,4 @@
-"""Figures 4, 6 and 10 of the RoSTFine paper: where models look in clips that they never saw."""
+"""Figures 4, 6 and 10 of the RoSTFine paper: where models look in clips of other folds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ CHOOSES_SAMPLES: Final = "emd"
 DENSITY_NOTES: Final = (
     "How many times as dense attention is in the middle of a clip, where the head of its sperm is, "
     "as on average",
-    "Clips from the best to the worst predicted, each looked at by models that did not learn "
-    "from it",
+    "Clips from the best to the worst predicted, each looked at by models that were not trained "
+    "on it",
 )
 
 
@@ -122,8 +122,8 @@ def _draw(results: Results, figure: PaperFigure, seen: Sequence[LookedAt]) -> Pi
         f"{figure.title}: {methods} of {'; '.join(_flat(label) for label in rows.values())} in "
         f"{numbers} of {len(seen[0].clip)} (counted from 0) of "
         f"{', '.join(one.sample_id for one in seen)}, from the best to the worst predicted, by "
-        "models that did not learn from them. Each row of a clip has its own scale, from its least "
-        "to its most, so that even attention is not dark."
+        "models that were not trained on them. Each row of a clip has its own scale, from its "
+        "least to its most, so that even attention is not dark."
     )
     return Picture(figure.name, says, draw_looks(seen, rows, columns))
 

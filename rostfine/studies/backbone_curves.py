@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from rostfine.report.figures import Figure, drawing
 from rostfine.studies.backbone_grid import Place, backbones_of, loss_title
+from rostfine.studies.epochs import number_epochs
 from rostfine.studies.results import Results
 
 COLOURS: Final = ("#8795a5", "#c4573a", "#c79a1e", "#12897a", "#4a6fb5", "#8d5a9e")
@@ -32,8 +32,8 @@ def draw_curves(results: Results, places: Sequence[Place]) -> Figure:
                 if place.loss == loss:
                     curve = curve_of(results.history(place.experiment))
                     told.append(_draw(axes, curve, place, styles[place.backbone]))
-            axes.set(title=f"{loss_title(loss)} loss", xlabel="epoch", ylabel="loss")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axes.set(title=f"{loss_title(loss)} loss", ylabel="loss")
+            number_epochs(axes)
             axes.legend(fontsize=8, handlelength=3.5)
     return done(_say(told))
 
@@ -65,7 +65,7 @@ def _draw(axes: Axes, curve: "pd.Series[float]", place: Place, style: int) -> tu
 
 def _say(told: Sequence[tuple[str, str]]) -> str:
     best = [where for column, where in told if column == CHOOSES]
-    parts = ["Loss by epoch, mean over folds."]
+    parts = ["Loss by epoch, mean over folds; the paper draws that of its test clips."]
     if best:
         parts.append(
             "Solid: of the clips that choose the epoch, which are neither trained on nor predicted "

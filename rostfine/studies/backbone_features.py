@@ -1,4 +1,4 @@
-"""Features of held-out clips, each by the model that did not see it."""
+"""Features of held-out clips, each by the model that was not trained on it."""
 
 from collections.abc import Sequence
 from typing import Final

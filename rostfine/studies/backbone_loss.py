@@ -17,9 +17,10 @@ from rostfine.studies.backbone_ranks import MAIN, rank_tables
 from rostfine.studies.feature_space import draw_pc1, draw_space, spaces_of, sufficiency_table
 from rostfine.studies.hi_figures import draw_hi
 from rostfine.studies.latency import latency_table
+from rostfine.studies.metric_tables import metric_tables
 from rostfine.studies.output import Output
-from rostfine.studies.parts import metric_table, pairs_of
-from rostfine.studies.printed import Numbers, printed
+from rostfine.studies.pairs import pairs_of
+from rostfine.studies.papers import Numbers, printed
 from rostfine.studies.results import Results
 from rostfine.studies.tables import PaperTable
 
@@ -30,9 +31,9 @@ def tabulate(results: Results) -> Output:
     """Make the tables, and of experiments that were trained the figures."""
     places = grid_of(results.study)
     if not places:
-        return Output(TITLE, metric_tables(results, places))
+        return Output(TITLE, main_tables(results, places))
     numbered = (
-        *metric_tables(results, places),
+        *main_tables(results, places),
         *rank_tables(results, places),
         latency_table(results.study, places),
     )
@@ -46,16 +47,16 @@ def tabulate(results: Results) -> Output:
     return Output(TITLE, (*tables, more), (*figures, *drawn))
 
 
-def metric_tables(results: Results, places: Sequence[Place]) -> tuple[PaperTable, ...]:
+def main_tables(results: Results, places: Sequence[Place]) -> tuple[PaperTable, ...]:
     """Make Tables 1, 4 and 5."""
     rows = {place.experiment: place.label for place in places}
     whole = "Every backbone with every loss (EMD paper, Table 1)"
     mode = "Accuracy of the modal grade (EMD paper, Table 4)"
     best = "HI that the best 25, 50 and 75 % of clips reach (EMD paper, Table 5)"
     return (
-        metric_table(results, "table_1", whole, rows, MAIN),
-        metric_table(results, "table_4", mode, rows, ("accuracy",), printed=_accuracies(places)),
-        metric_table(results, "table_5", best, rows, tuple(SEGMENTS)),
+        *metric_tables(results, "table_1", whole, rows, MAIN),
+        *metric_tables(results, "table_4", mode, rows, ("accuracy",), printed=_accuracies(places)),
+        *metric_tables(results, "table_5", best, rows, tuple(SEGMENTS)),
     )
 
 
@@ -76,9 +77,9 @@ def pairs_tables(results: Results, full: Sequence[Place]) -> tuple[PaperTable, .
     second = f"Every two losses on the same clips, by {METRIC_NAMES['hi']}, mean over backbones"
     wanted = (("pairs_backbones", first, backbones), ("pairs_losses", second, losses))
     return tuple(
-        pairs_of(results, name, "hi", values, title=title)
+        table
         for name, title, values in wanted
-        if len(values) > 1
+        for table in pairs_of(results, name, "hi", values, title=title)
     )
 
 

@@ -9,7 +9,7 @@ from rostfine.evaluation.comparison import SAMPLE
 from rostfine.evaluation.definitions import METRIC_NAMES, SMALLER_IS_BETTER
 from rostfine.evaluation.ranks import average_ranks
 from rostfine.studies.backbone_grid import Place, full_grid, loss_title
-from rostfine.studies.printed import Numbers, printed
+from rostfine.studies.papers import Numbers, printed
 from rostfine.studies.results import Results
 from rostfine.studies.tables import PaperTable, cell, make_table
 

@@ -1,62 +1,56 @@
 """Table 2 of the RoSTFine paper: every model on the same folds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from rostfine.evaluation.comparison import SAMPLE
-from rostfine.evaluation.definitions import BALANCED, METRIC_NAMES, PUBLISHED_ORDER
-from rostfine.evaluation.significance import kruskal_wallis
+from rostfine.evaluation.definitions import BALANCED, PUBLISHED_ORDER
 from rostfine.evaluation.tables import ZERO_R
 from rostfine.evaluation.writing import EXPERTS
-from rostfine.metrics import METRICS
 from rostfine.report.figures import INK, PREDICTED, TRUE, Figure, drawing
+from rostfine.studies.kruskal_wallis import kruskal_wallis_tables
+from rostfine.studies.metric_tables import metric_tables
 from rostfine.studies.output import Output
-from rostfine.studies.parts import column_of, label_models, metric_table, pairs_table
-from rostfine.studies.printed import Numbers, printed
+from rostfine.studies.pairs import pairs_tables
+from rostfine.studies.papers import Numbers, printed_of
+from rostfine.studies.parts import MARK, column_of, label_models, mark_note
 from rostfine.studies.results import Results
-from rostfine.studies.tables import PaperTable, cell, make_table
+from rostfine.studies.tables import PaperTable
 
 TITLE: Final = "Every model on the same folds (RoSTFine paper, Table 2)"
 DISTANCES: Final = ("mse", "js")
 FIRST_FRAME: Final = "vgg16"
-MARK: Final = "†"
-MARK_NOTE: Final = f"{MARK} Sees the first frame only: the lower bound"
+MARK_SAYS: Final = "Sees the first frame only: the lower bound"
 ORDER_NOTE: Final = (
     "BAcc 1st: of the grade that most experts chose, as the paper defines it. Its code counts from "
     "the grade chosen least; where its table was made with that, its 1st is the 5th here"
 )
 PUBLISHED_NOTE: Final = "BAcc 1st: of the grade that fewest experts chose, as the published code"
-KRUSKAL_NOTES: Final = (
-    "On the distances of all clips. It takes the models' values for independent, but all predict "
-    "the same clips; the paired tests below do not",
-    "Rows of two models are what the paper reports to have p < .05 but against TimeSformer; "
-    "as there, p is not corrected for their number",
-    "ε²: share of the ranks' variance that models explain",
-)
 
 
 def tabulate(results: Results) -> Output:
     """Make the table in both orders of balanced accuracy, the tests, and a figure of MSE."""
     rows = {name: f"{label}{_mark(results, name)}" for name, label in label_models(results).items()}
-    numbers = printed("rostfine", "table_2")
-    table = metric_table(results, "table_2", TITLE, rows, (*DISTANCES, *BALANCED), printed=numbers)
-    published = metric_table(
-        results,
-        "table_2_published_order",
-        "The same balanced accuracies in the published order",
-        rows,
-        tuple(PUBLISHED_ORDER),
-        printed=_in_published_order(numbers),
-    )
-    marked = (MARK_NOTE,) if any(MARK in label for label in rows.values()) else ()
     tables = (
-        replace(table, notes=(*marked, ORDER_NOTE, *table.notes)),
-        replace(published, notes=(*marked, PUBLISHED_NOTE, *published.notes)),
-        _kruskal_wallis(results, rows),
-        *(pairs_table(results, f"pairs_{metric}", metric, rows) for metric in DISTANCES),
+        *_metrics(results, rows),
+        *kruskal_wallis_tables(results, rows, DISTANCES),
+        *pairs_tables(results, {f"pairs_{metric}": metric for metric in DISTANCES}, rows),
     )
-    return Output(TITLE, tables, (_draw(results, rows),))
+    return Output(TITLE, tables, (_draw(results, rows),) if rows else ())
+
+
+def _metrics(results: Results, rows: Mapping[str, str]) -> Iterator[PaperTable]:
+    """Yield what the paper prints, and its balanced accuracies in the published order."""
+    numbers = printed_of(results.study.experiments, "table_2")
+    marked = mark_note(MARK_SAYS, rows.values())
+    metrics = (*DISTANCES, *BALANCED)
+    for table in metric_tables(results, "table_2", TITLE, rows, metrics, printed=numbers):
+        yield replace(table, notes=(*marked, ORDER_NOTE, *table.notes))
+    name, title = "table_2_published_order", "The same balanced accuracies in the published order"
+    metrics, numbers = tuple(PUBLISHED_ORDER), _in_published_order(numbers)
+    for table in metric_tables(results, name, title, rows, metrics, printed=numbers):
+        yield replace(table, notes=(*marked, PUBLISHED_NOTE, *table.notes))
 
 
 def _mark(results: Results, name: str) -> str:
@@ -68,32 +62,6 @@ def _in_published_order(numbers: Numbers) -> Numbers:
         name: {f"published_{metric}": line[metric] for metric in BALANCED}
         for name, line in numbers.items()
     }
-
-
-def _kruskal_wallis(results: Results, rows: Mapping[str, str]) -> PaperTable:
-    """Test all models at once, and every RoSTFine against each other model."""
-    experiments = results.study.experiments
-    ours = [name for name in results.predictions if experiments[name].model.name == "rostfine"]
-    groups = {f"All {len(results.predictions)} models": list(results.predictions)}
-    for name in ours:
-        for other in results.predictions:
-            if other not in ours:
-                groups[f"{rows[name]} – {rows[other]}"] = [name, other]
-    cells = []
-    for metric in DISTANCES:
-        title = METRIC_NAMES[metric]
-        values = {
-            name: METRICS[metric](predicted, results.truth.labels)
-            for name, predicted in results.predictions.items()
-        }
-        for row, names in groups.items():
-            found = kruskal_wallis({name: values[name] for name in names})
-            cells.append(cell(row, f"{title}: H", found.h))
-            cells.append(cell(row, f"{title}: p", found.p))
-            cells.append(cell(row, f"{title}: ε²", found.epsilon_squared))
-    digits = {line["column"]: 2 if line["column"].endswith("H") else 3 for line in cells}
-    title = "Kruskal-Wallis test, as in the paper"
-    return make_table("kruskal_wallis", title, cells, digits, notes=KRUSKAL_NOTES, corner="Models")
 
 
 def _draw(results: Results, rows: Mapping[str, str]) -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from rostfine.report.figures import INK, TRUE, Figure, drawing
 from rostfine.schemas import GRADES
 from rostfine.studies.output import Output
-from rostfine.studies.printed import printed
+from rostfine.studies.papers import printed
 from rostfine.studies.results import Results
 from rostfine.studies.tables import PaperTable, cell, make_table
 

@@ -24,7 +24,7 @@ from rostfine.evaluation.tables import Truth
 from rostfine.metrics import grades_by_share
 from rostfine.report.figures import INK, TRUE, WORSE_THAN, Figure, drawing
 from rostfine.schemas import GRADES
-from rostfine.studies.printed import printed
+from rostfine.studies.papers import printed
 from rostfine.studies.tables import PaperTable, cell, make_table
 
 ALL: Final = "All folds"
@@ -32,15 +32,15 @@ GRADE_COLOURS: Final = ("#2b5fb0", "#4ba3c3", "#9a9a9a", "#e08b4c", "#b8312f")
 """From A, blue, to E, red, as in the paper."""
 COLUMNS: Final[Mapping[str, tuple[str, int]]] = {
     "clips": ("Clips", 0),
-    "pc1": ("PC1 (% of variance)", 1),
+    "pc1": ("PC1 (% of variance)", 0),
     "pc2": ("PC2 (% of variance)", 1),
     "mean": ("Mean of log PC1", 2),
     "sd": ("sd of log PC1", 2),
     "half_width": ("Half-width of its mean (eq. 8)", 3),
 }
 NOTES: Final = (
-    "Components of the features of held-out clips, within each fold, whose model did not see them; "
-    "all folds: these laid together, the shares of variance averaged",
+    "Components of the features of held-out clips, within each fold, whose model was not trained "
+    "on them; all folds: these laid together, the shares of variance averaged",
     "A bias makes the smallest PC1 1 before its logarithm is taken; the paper does not say its own",
     "Eq. 8 takes clips for independent: of clips that share patients the half-width is larger",
 )

@@ -26,7 +26,7 @@ Clips = Float[Tensor, "batch chan frame row col"]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A fold: the places of its samples, the model that never saw them, and what it is given."""
+    """A fold: the places of its samples, the model not trained on them, and what it is given."""
 
     rows: Int[ndarray, " sample"]
     model: nn.Module

@@ -17,8 +17,10 @@ from rostfine.evaluation.significance import paired_permutation
 from rostfine.evaluation.statistics import draw_patients, interval
 from rostfine.metrics import emd
 from rostfine.studies.held_out import Clips, held_out
+from rostfine.studies.metric_tables import metric_tables
 from rostfine.studies.output import Output
-from rostfine.studies.parts import Column, column_of, metric_table, pairs_table
+from rostfine.studies.pairs import pairs_tables
+from rostfine.studies.parts import Column, column_of
 from rostfine.studies.results import Results
 from rostfine.studies.tables import PaperTable, cell, make_table
 
@@ -31,7 +33,7 @@ ROWS: Final = {
 }
 WORSE: Final = "shuffled minus intact [95 %]"
 NOTES: Final = (
-    "Intact and shuffled: EMD over all clips, each by a model that saw no clip of its patient",
+    "Intact and shuffled: EMD over all clips, each by a model that was not trained on it",
     "Shuffled: all frames but the first, in a random order",
     "Interval: bootstrap over patients; p: paired permutation test, patients exchanged whole",
 )
@@ -39,8 +41,9 @@ NOTES: Final = (
 
 def tabulate(results: Results) -> Output:
     """Make the tables."""
-    metrics = metric_table(results, "metrics", "Metrics", ROWS, ("mse", "js", "emd"))
-    return Output(TITLE, (metrics, pairs_table(results, "pairs", "emd"), _shuffled(results)))
+    metrics = metric_tables(results, "metrics", "Metrics", ROWS, ("mse", "js", "emd"))
+    shuffled = [_shuffled(results)] if results.predictions else []
+    return Output(TITLE, (*metrics, *pairs_tables(results, {"pairs": "emd"}), *shuffled))
 
 
 def _shuffled(results: Results) -> PaperTable:
@@ -70,7 +73,7 @@ def _heading(column: Column, what: str) -> str:
 
 
 def predict_shuffled(results: Results, name: str) -> Float[ndarray, "sample grade"]:
-    """Predict every clip, its frames shuffled, by the model that did not see its patient."""
+    """Predict every clip, its frames shuffled, by the model that was not trained on it."""
     predicted = np.empty(results.truth.labels.shape)
     generator = torch.Generator().manual_seed(results.study.seed)
     for part in held_out(results.study.run_folder(name), results.clips, results.truth):

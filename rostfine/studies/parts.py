@@ -1,28 +1,13 @@
-"""What the tables of several studies are made of."""
+"""What the tables of several studies call things, and the units that they print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
-from jaxtyping import Float
-from numpy import ndarray
 
-from rostfine.evaluation.comparison import SAMPLE
-from rostfine.evaluation.definitions import BALANCED, METRIC_NAMES, SMALLER_IS_BETTER
-from rostfine.evaluation.significance import pairwise
-from rostfine.evaluation.tables import ZERO_R
-from rostfine.evaluation.writing import EXPERTS
-from rostfine.metrics import METRICS
-from rostfine.studies.printed import Numbers
+from rostfine.evaluation.definitions import METRIC_NAMES
 from rostfine.studies.results import Results
-from rostfine.studies.tables import PaperTable, cell, make_table
-
-METRIC_NOTES: Final = (
-    "Mean ± standard deviation over folds",
-    f"{ZERO_R} predicts the mean label of the other folds",
-    f"{EXPERTS}: one half of the experts predicts the other half, over all clips",
-)
 
 MODEL_TITLES: Final[Mapping[str, str]] = {
     "vgg16": "VGG16",
@@ -38,16 +23,18 @@ MODEL_TITLES: Final[Mapping[str, str]] = {
 }
 """The models of `params.yaml` as the papers write them."""
 
-PAIR_TITLES: Final[Mapping[str, str]] = {
-    "p": "p",
-    "p_holm": "p, Holm",
-    "d_z": "Cohen's d_z",
-    "rank_biserial": "rank-biserial r",
+MARK: Final = "†"
+"""Stands behind what a note below the table is about."""
+
+
+DISTANCE: Final = ("10⁻²", 100.0, 3)
+SHARE: Final = ("%", 100.0, 2)
+UNITS: Final[Mapping[str, tuple[str, float, int]]] = {
+    **dict.fromkeys(("mse", "js", "emd"), DISTANCE),
+    "ce": ("nats", 1.0, 3),
+    "grade_error": ("grades", 1.0, 3),
 }
-PAIR_NOTES: Final = (
-    "p: paired permutation test, clips of a patient exchanged together; Holm: corrected for the "
-    "number of pairs; interval: bootstrap over patients",
-)
+"""Unit, what numbers are multiplied by for it, and digits, of the metrics that are no shares."""
 
 
 @dataclass(frozen=True)
@@ -60,43 +47,14 @@ class Column:
 
 
 def column_of(metric: str) -> Column:
-    """Return how the papers print a metric: distances in units of 0.01, accuracies in per cent."""
-    name = METRIC_NAMES[metric]
-    if metric in BALANCED:
-        return Column(f"{name} (%)", 100.0, 2)
-    if metric in SMALLER_IS_BETTER:
-        return Column(f"{name} (10⁻²)", 100.0, 3)
-    return Column(f"{name} (%)", 100.0, 2)
+    """Return how a metric is printed: distances as in the papers, shares in per cent."""
+    unit, scale, digits = UNITS.get(metric, SHARE)
+    return Column(f"{METRIC_NAMES[metric]} ({unit})", scale, digits)
 
 
-def metric_table(
-    results: Results,
-    name: str,
-    title: str,
-    rows: Mapping[str, str],
-    metrics: Sequence[str],
-    *,
-    printed: Numbers | None = None,
-) -> PaperTable:
-    """Make a table of metrics over folds: experiments of `rows` by their names there, and ZeroR.
-
-    The experts' ceiling is its last row. `printed` are the paper's own numbers by experiment and
-    metric, in the units of the table.
-    """
-    of_clips = results.summary[results.summary["level"] == SAMPLE]
-    numbers: Any = of_clips.set_index(["experiment", "metric"])
-    columns = {metric: column_of(metric) for metric in metrics}
-    cells = []
-    for experiment, label in {**present(rows, results), ZERO_R: ZERO_R}.items():
-        for metric, column in columns.items():
-            mean, sd = numbers.loc[(experiment, metric), ["mean", "sd"]] * column.scale
-            paper = (printed or {}).get(experiment, {}).get(metric, ())
-            cells.append(cell(label, column.heading, mean, sd, paper=paper))
-    for metric, column in columns.items():
-        ceiling = numbers.loc[(ZERO_R, metric), "ceiling"] * column.scale
-        cells.append(cell(EXPERTS, column.heading, ceiling))
-    digits = {column.heading: column.digits for column in columns.values()}
-    return make_table(name, title, cells, digits, notes=METRIC_NOTES, corner="Model")
+def mark_note(says: str, texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the note that says what MARK means, if any of `texts` has it."""
+    return (f"{MARK} {says}",) if any(MARK in text for text in texts) else ()
 
 
 def present(rows: Mapping[str, str], results: Results) -> dict[str, str]:
@@ -119,47 +77,6 @@ def label_models(results: Results) -> dict[str, str]:
             label += f", α = {experiment.loss.alpha:g}"
         labels[name] = f"{label} ({name})" if label in labels.values() else label
     return labels
-
-
-def pairs_table(
-    results: Results, name: str, metric: str, rows: Mapping[str, str] | None = None
-) -> PaperTable:
-    """Make a table of every two models: their difference in a distance, how sure, how large.
-
-    `rows` says what experiments are called, where not by their names.
-    """
-    called = rows or {}
-    values = {
-        called.get(experiment, experiment): METRICS[metric](predicted, results.truth.labels)
-        for experiment, predicted in results.predictions.items()
-    }
-    title = f"Every two models on the same clips, by {METRIC_NAMES[metric]}"
-    return pairs_of(results, name, metric, values, title=title)
-
-
-def pairs_of(
-    results: Results,
-    name: str,
-    metric: str,
-    values: Mapping[str, Float[ndarray, " sample"]],
-    *,
-    title: str,
-) -> PaperTable:
-    """Make a table of every two rows of `values`, by their names: a metric of every sample."""
-    found = pairwise(values, results.truth.patients, results.rng(), draws=results.study.bootstrap)
-    column = column_of(metric)
-    heading = f"{column.heading}, difference [95 %]"
-    cells = []
-    for pair in found.to_dict("records"):
-        row = f"{pair['model']} – {pair['other']}"
-        apart = [pair[key] * column.scale for key in ("mean_difference", "low", "high")]
-        cells.append(cell(row, heading, apart[0], limits=apart[1:]))
-        for key, statistic in PAIR_TITLES.items():
-            cells.append(cell(row, statistic, pair[key]))
-    digits = {heading: column.digits, **dict.fromkeys(PAIR_TITLES.values(), 3)}
-    better = "Negative" if metric in SMALLER_IS_BETTER else "Positive"
-    notes = (f"{better}: the first is better", *PAIR_NOTES)
-    return make_table(name, title, cells, digits, notes=notes, corner="Models")
 
 
 def fold_values(results: Results, metric: str) -> pd.DataFrame:

@@ -9,8 +9,10 @@ from typing import Any, Final
 from rostfine.evaluation.comparison import SAMPLE
 from rostfine.metrics import mse
 from rostfine.report.figures import INK, PREDICTED, TRUE, Figure, drawing
+from rostfine.studies.metric_tables import interval_tables
 from rostfine.studies.output import Output
-from rostfine.studies.parts import MODEL_TITLES, column_of, pairs_of
+from rostfine.studies.pairs import pairs_of
+from rostfine.studies.parts import MODEL_TITLES, column_of
 from rostfine.studies.results import Results
 from rostfine.studies.tables import PaperTable, cell, make_table
 
@@ -43,7 +45,11 @@ class Bar:
 def tabulate(results: Results) -> Output:
     """Make the figure, its numbers, and for each model the tests of every two sources."""
     bars = _measure(results)
-    return Output(TITLE, (_table(bars), *_pairs(results, bars)), (_draw(bars),))
+    rows = {bar.experiment: f"{bar.model}, {bar.source}" for bar in bars}
+    intervals = interval_tables(results, "mse", "MSE", rows, ("mse",))
+    if not bars:
+        return Output(TITLE, intervals)
+    return Output(TITLE, (_table(bars), *intervals, *_pairs(results, bars)), (_draw(bars),))
 
 
 def source_of(pretrained: str | None) -> str:
@@ -77,10 +83,9 @@ def _pairs(results: Results, bars: Sequence[Bar]) -> Iterator[PaperTable]:
             for bar in bars
             if bar.model == model
         }
-        if len(values) > 1:
-            name = f"pairs_{re.sub(r'[^a-z0-9]+', '_', model.lower()).strip('_')}"
-            title = f"{model} from every two sources, by MSE"
-            yield pairs_of(results, name, "mse", values, title=title)
+        name = f"pairs_{re.sub(r'[^a-z0-9]+', '_', model.lower()).strip('_')}"
+        title = f"{model} from every two sources, by MSE"
+        yield from pairs_of(results, name, "mse", values, title=title)
 
 
 def _table(bars: Sequence[Bar]) -> PaperTable:

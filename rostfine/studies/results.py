@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
+from rostfine.errors import InputError
 from rostfine.evaluation.ceiling import experts_ceiling
 from rostfine.evaluation.comparison import compare, evaluate
 from rostfine.evaluation.tables import Truth, align, gather_truth
@@ -52,10 +53,15 @@ class Results:
         return np.random.default_rng(self.study.seed)
 
     def history(self, experiment: str) -> pd.DataFrame:
-        """Return what was told of each epoch: `fold`, `epoch`, `train.total`, `train.pairs.gs`."""
+        """Return what was told of each epoch: `fold`, `epoch`, `train.total`, `train.pairs.gs`.
+
+        Raises InputError for a fold that told nothing.
+        """
         rows = []
         for fold in np.unique(self.truth.folds).tolist():
             path = self.study.run_folder(experiment) / Fit(fold).folder / HISTORY
+            if not path.exists():
+                raise InputError(f"{path}: wanted the losses of a trained fold, found no such file")
             for told in read_json(path):
                 numbers = {k: float(v) for k, v in flatten(told).items() if v != "null"}
                 rows.append({**numbers, "fold": fold})

@@ -12,6 +12,8 @@ from rostfine.evaluation.comparison import SAMPLE
 from rostfine.model_params import RoSTFineParams
 from rostfine.params import ExperimentParams
 from rostfine.report.figures import PREDICTED, TRUE, WORSE_THAN, Figure, drawing
+from rostfine.studies.epochs import number_epochs
+from rostfine.studies.metric_tables import interval_tables
 from rostfine.studies.output import Output
 from rostfine.studies.parts import column_of
 from rostfine.studies.results import Results
@@ -51,7 +53,11 @@ class Sweep:
 def tabulate(results: Results) -> Output:
     """Make a table of each sweep, and the figure of three panels."""
     sweeps = [_find(results, ALPHA, TOP_K), _find(results, TOP_K, ALPHA)]
-    return Output(TITLE, tuple(_table(results, s) for s in sweeps), (_draw(results, sweeps),))
+    intervals = interval_tables(results, "mse", "MSE", {}, ("mse",))
+    if not any(sweep.experiments for sweep in sweeps):
+        return Output(TITLE, intervals)
+    tables = (*(_table(results, sweep) for sweep in sweeps), *intervals)
+    return Output(TITLE, tables, (_draw(results, sweeps),))
 
 
 def _model_of(experiment: ExperimentParams) -> RoSTFineParams:
@@ -154,8 +160,8 @@ def _draw_cosines(axes: Axes, results: Results, by_alpha: Mapping[float, str]) -
     if not told:
         axes.set_axis_off()
         return ""
-    axes.set(title=f"Features, α = {shown:g}", xlabel="epoch", ylabel="|cosine similarity|")
+    axes.set(title=f"Features, α = {shown:g}", ylabel="|cosine similarity|")
     axes.set_ylim(0, 1)
-    axes.locator_params(axis="x", integer=True)
+    number_epochs(axes)
     axes.legend()
     return f"Cosine similarity of features in training, first to last epoch: {'; '.join(told)}."

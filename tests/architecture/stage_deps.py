@@ -41,7 +41,7 @@ DATA = ("*.j2", "*.yaml")
 
 
 def code_deps(stage: str, root: Path = ROOT) -> list[str]:
-    """List the files that `stages/<stage>.py` imports, directly or not, and the data beside them."""
+    """List the files that `stages/<stage>.py` imports, directly or not, with data beside them."""
     seen: set[Path] = set()
     todo = [root / "stages" / f"{stage}.py"]
     while todo:

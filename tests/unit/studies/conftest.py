@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from rostfine.evaluation.ceiling import experts_ceiling
 from rostfine.evaluation.comparison import compare
 from rostfine.evaluation.tables import Truth, gather_truth
 from rostfine.labels.aggregate import aggregate_votes
+from rostfine.models import build_experiment
 from rostfine.params import ExperimentParams, LabelParams, load_params
 from rostfine.schemas import GRADES
 from rostfine.studies.results import Results
 from rostfine.studies.settings import Study, load_study
 from rostfine.studies.tables import PaperTable
+from rostfine.training.saved import ModelSettings, save_model
 from rostfine.workspace import CHECKOUT
 
 SAMPLES, PATIENTS, FOLDS, EXPERTS = 24, 6, 3, 8
@@ -112,6 +115,22 @@ def write_history(results: Results, name: str, values: Sequence[Mapping[str, flo
         path.write_text(json.dumps(told))
 
 
+def write_models(results: Results) -> None:
+    """Write untrained models, another in each fold, and clips of grey noise."""
+    params = load_params(CHECKOUT / PRESETS["smoke"])
+    rng = np.random.default_rng(0)
+    Path("data/clips").mkdir(parents=True, exist_ok=True)
+    for sample_id in results.truth.sample_ids:
+        frames = rng.integers(0, 256, (16, 40, 40, 1), dtype=np.uint8).repeat(3, axis=3)
+        np.savez(f"data/clips/{sample_id}.npz", frames=frames)
+    for name, experiment in results.study.experiments.items():
+        for fold in range(FOLDS):
+            torch.manual_seed(fold)
+            folder = results.study.run_folder(name) / f"fold_{fold}"
+            settings = ModelSettings(name, "", "", experiment, params.tracking, params.clips)
+            save_model(folder, build_experiment(experiment), settings)
+
+
 def find(table: PaperTable, row: str, column: str) -> "pd.Series[float]":
     """Return the one cell of a row whose column begins so."""
     cells = table.cells
@@ -137,3 +156,9 @@ def cell_of() -> Callable[[PaperTable, str, str], "pd.Series[float]"]:
 def save_history() -> Callable[..., None]:
     """Return `write_history`."""
     return write_history
+
+
+@pytest.fixture
+def save_models() -> Callable[[Results], None]:
+    """Return `write_models`."""
+    return write_models

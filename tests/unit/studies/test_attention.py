@@ -1,6 +1,5 @@
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,29 +10,13 @@ from rostfine.explain.look import look_at
 from rostfine.explain.mass import mass_ratio, middle_of
 from rostfine.metrics import emd
 from rostfine.models import build_experiment
-from rostfine.params import load_params
 from rostfine.studies.attention import choose_frames, tabulate
-from rostfine.training.saved import ModelSettings, save_model
-from rostfine.workspace import CHECKOUT
-
-PARAMS = load_params(CHECKOUT / "params.small.yaml")
 
 
 @pytest.fixture
-def results(results_of):
-    """Untrained models, another in each fold, and clips of grey noise."""
+def results(results_of, save_models):
     results = results_of("attention", setting="smoke", leave_out=("rostfine_k_3",))
-    rng = np.random.default_rng(0)
-    Path("data/clips").mkdir(parents=True)
-    for sample_id in results.truth.sample_ids:
-        frames = rng.integers(0, 256, (16, 40, 40, 1), dtype=np.uint8).repeat(3, axis=3)
-        np.savez(f"data/clips/{sample_id}.npz", frames=frames)
-    for name, experiment in results.study.experiments.items():
-        for fold in range(3):
-            torch.manual_seed(fold)
-            folder = results.study.run_folder(name) / f"fold_{fold}"
-            settings = ModelSettings(name, "", "", experiment, PARAMS.tracking, PARAMS.clips)
-            save_model(folder, build_experiment(experiment), settings)
+    save_models(results)
     return results
 
 

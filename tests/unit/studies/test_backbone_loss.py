@@ -8,7 +8,7 @@ import pytest
 
 from rostfine.studies.backbone_curves import curve_of, draw_curves
 from rostfine.studies.backbone_grid import full_grid, grid_of
-from rostfine.studies.backbone_loss import metric_tables, pairs_tables, tabulate
+from rostfine.studies.backbone_loss import main_tables, pairs_tables, tabulate
 from rostfine.studies.backbone_ranks import rank_tables
 from rostfine.studies.hi_figures import draw_hi
 from rostfine.studies.results import Results
@@ -84,7 +84,7 @@ def test_accuracies_stand_beside_those_that_are_legible_in_the_paper(
     whole = results_of("backbone_loss").study.experiments
     left_out = [name for name in whole if name not in kept]
     results = results_of("backbone_loss", leave_out=left_out, predicted=predicted)
-    tables = by_name(metric_tables(results, grid_of(results.study)))
+    tables = by_name(main_tables(results, grid_of(results.study)))
     right = cell_of(tables["table_4"], "TimeSformer, JS", "Accuracy")
     assert (right["mean"], right["paper"]) == (100, 64.88)
     wrong = cell_of(tables["table_4"], "R(2+1)D, EMD", "Accuracy")
@@ -128,6 +128,17 @@ def test_curves_bear_their_best_epoch_only_where_clips_chose_it(results_of: Make
     assert "Dashed: of the clips trained on" in figure.says
 
 
+def test_a_single_epoch_is_numbered_1_and_nothing_between(results_of: MakeResults) -> None:
+    whole = results_of("backbone_loss").study.experiments
+    left_out = [name for name in whole if name != "resnet_js"]
+    results = results_of("backbone_loss", leave_out=left_out)
+    write_losses(results, "resnet_js", [4.0], None)
+    figure = draw_curves(results, grid_of(results.study))
+    _, axis = figure.svg_file.split('<g id="matplotlib.axis_1">')
+    below, _ = axis.split('<g id="matplotlib.axis_2">')
+    assert re.findall(r"<text[^>]*>([^<]*)<", below) == ["1", "epoch"]
+
+
 def write_losses(
     results: Results, name: str, trained: Sequence[float], chosen: Sequence[float] | None
 ) -> None:
@@ -158,6 +169,8 @@ def test_a_panel_shows_the_hi_of_every_grade_and_the_mean(results_of: MakeResult
 def test_without_any_experiment_there_are_the_tables_of_zero_r(results_of: MakeResults) -> None:
     whole = results_of("backbone_loss").study.experiments
     output = tabulate(results_of("backbone_loss", leave_out=list(whole)))
-    assert [table.name for table in output.tables] == ["table_1", "table_4", "table_5"]
+    names = [table.name for table in output.tables]
+    assert names[::3] == ["table_1", "table_4", "table_5"]
+    assert names[1:3] == ["table_1_clips", "table_1_patients"]
     assert list(output.tables[0].cells["row"].unique()) == ["ZeroR", "Experts"]
     assert output.figures == ()

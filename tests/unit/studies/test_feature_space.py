@@ -68,6 +68,8 @@ def test_eq_8_stands_beside_the_papers_for_all_folds_only(
     assert half_width["mean"] == pytest.approx(1.96 * found.sd / 24**0.5)
     assert half_width["paper"] == 0.065
     assert cell_of(table, ALL, "PC1")["paper"] == 69
+    heading, *_, last = table.texts()
+    assert last[heading.index("PC1 (% of variance), paper*")] == "69"
     assert cell_of(table, ALL, "PC1")["mean"] > 90
     assert np.isnan(cell_of(table, "Fold 0", "Mean of log PC1")["paper"])
     assert cell_of(table, "Fold 0", "Mean of log PC1")["mean"] == pytest.approx(

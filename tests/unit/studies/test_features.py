@@ -7,7 +7,7 @@ def test_check_marks_are_those_of_the_params_and_timesformer_has_a_dagger(result
     results = results_of(
         "features", leave_out=("s", "t", "gt", "gs"), add={"st_again": all_of_them["st"]}
     )
-    table, pairs = tabulate(results).tables
+    table, clips, _, pairs = tabulate(results).tables
     heading, *rows = table.texts()
     assert heading[:5] == ["Experiment", "v_g", "v_s", "v_t", "MSE (10⁻²)"]
     assert [row[:4] for row in rows] == [
@@ -22,9 +22,10 @@ def test_check_marks_are_those_of_the_params_and_timesformer_has_a_dagger(result
     assert table.notes[0].startswith("† TimeSformer")
     assert "| st         |     | √   | √   |" in to_markdown(table)
     assert r"g & $\surd$$\dagger$ &  &  &" in to_latex(table)
+    assert [row[:4] for row in clips.texts()[1:]] == [row[:4] for row in rows]
     assert len(pairs.cells["row"].unique()) == 6
 
 
 def test_without_timesformer_no_note_explains_a_dagger(results_of):
-    table, _ = tabulate(results_of("features", leave_out=("g", "gs", "gt", "st"))).tables
+    table, *_ = tabulate(results_of("features", leave_out=("g", "gs", "gt", "st"))).tables
     assert "†" not in to_markdown(table)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from rostfine.metrics import METRICS
-from rostfine.studies.folds import tabulate
+from rostfine.studies.folds import PAPER_NOTE, tabulate
+from rostfine.studies.papers import printed
 
 OURS = "RoSTFine, α = 0"
 
@@ -16,7 +17,7 @@ def test_every_fold_has_its_row_and_a_model_is_better_where_its_distance_is_less
     turned = np.where((truth.folds == 2)[:, None], truth.labels[:, ::-1], other)
     predicted = np.where((truth.folds == 0)[:, None], truth.labels, turned)
     results = results_of("folds", predicted={"rostfine_alpha_0": predicted})
-    table, better, *pairs = tabulate(results).tables
+    table, better, *_, mse, js = tabulate(results).tables
     assert [row[0] for row in table.texts()] == ["Fold", "1", "2", "3"]
     for metric, name, paper in (("mse", "MSE", 1.112), ("js", "JS", 4.293)):
         of_clips = METRICS[metric](other, truth.labels)
@@ -29,7 +30,12 @@ def test_every_fold_has_its_row_and_a_model_is_better_where_its_distance_is_less
     for name in ("MSE", "JS"):
         assert cell_of(better, OURS, name)[["mean", "paper"]].tolist() == [1, 4]
     assert better.notes == ("Of 3 folds here, and of 5 in the paper; equal is not better",)
-    assert [table.name for table in pairs] == ["pairs_mse", "pairs_js"]
+    assert (mse.name, js.name) == ("pairs_mse", "pairs_js")
+    assert PAPER_NOTE in table.notes
+    printed_there, means = printed("rostfine", "table_5"), printed("rostfine", "table_2")
+    for name, metric in (("timesformer", "mse"), ("rostfine_alpha_0", "js")):
+        average = np.mean(printed_there[name][metric])
+        assert f"{average:.3f} against {means[name][metric][0]}" in PAPER_NOTE
 
 
 def test_an_added_model_has_columns_and_a_count_but_no_numbers_of_the_paper(results_of, cell_of):

@@ -28,7 +28,9 @@ def test_sources_are_rows_models_are_columns_and_only_sources_of_one_model_are_c
     left_out = ("timesformer_howto100m", "rostfine_howto100m", "rostfine_k400", "rostfine_ssv2")
     results = results_of("pretraining", leave_out=left_out, add={"mine": mine, "twin": one})
     output = tabulate(results)
-    table, *pairs = output.tables
+    table, clips, patients, *pairs = output.tables
+    assert (clips.name, patients.name) == ("mse_clips", "mse_patients")
+    assert "TimeSformer, SSv2" in set(clips.cells["row"])
     heading, *rows = table.texts()
     assert [text.split(", MSE")[0] for text in heading[1:]] == [
         "TimeSformer",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rostfine.metrics import published_js
-from rostfine.studies.published import FLAT_NOTE, MARK_NOTE, tabulate
+from rostfine.studies.published import FLAT_NOTE, MARK_SAYS, tabulate
 from rostfine.studies.tables import to_markdown
 
 
@@ -11,11 +11,12 @@ def test_deviations_are_held_against_the_paper_and_those_that_saw_the_test_fold_
 ):
     drawn = results_of("published")
     results = results_of("published", predicted={"paper": drawn.truth.labels})
-    values, differences = tabulate(results).tables
+    values, _, _, mse, js, differences = tabulate(results).tables
+    assert (mse.name, js.name) == ("differences_mse", "differences_js")
     marked = [row for row in values.cells["row"].unique() if row.endswith("†")]
     assert marked == ["selects_on_test_fold†", "published†"]
-    assert MARK_NOTE in values.notes
-    assert MARK_NOTE in differences.notes
+    assert f"† {MARK_SAYS}" in values.notes
+    assert f"† {MARK_SAYS}" in differences.notes
     assert FLAT_NOTE in values.notes, "nothing is loaded"
 
     truth, predicted = results.truth, results.predictions["published"]
@@ -44,8 +45,8 @@ def test_deviations_are_held_against_the_paper_and_those_that_saw_the_test_fold_
     )
     assert worse["high"] > worse["mean"] > worse["low"] > 0
     # Of 2 ** 6 ways to flip the signs of 6 patients, all and none give as much.
-    p = differences.cells[differences.cells["column"] == "EMD: p"]
-    holm = differences.cells[differences.cells["column"] == "EMD: p, Holm"]
+    p = differences.cells[differences.cells["column"] == "p"]
+    holm = differences.cells[differences.cells["column"] == "p, Holm"]
     assert p["mean"].min() == 2 / 2**6
     assert holm["mean"].min() == pytest.approx(8 * 2 / 2**6)
 
@@ -53,7 +54,7 @@ def test_deviations_are_held_against_the_paper_and_those_that_saw_the_test_fold_
 def test_without_the_experiment_of_the_paper_there_is_nothing_to_compare_with(results_of):
     left_out = ("paper", "published", "selects_on_test_fold", "flat_positions")
     results = results_of("published", leave_out=left_out)
-    values, differences = tabulate(results).tables
+    values, *_, differences = tabulate(results).tables
     assert "†" not in to_markdown(values)
     assert FLAT_NOTE not in values.notes
     assert list(differences.cells["row"].unique()) == ["js_precedence – paper_js"]

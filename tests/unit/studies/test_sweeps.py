@@ -1,7 +1,9 @@
+import re
 from dataclasses import replace
 
 import pytest
 
+from rostfine.errors import InputError
 from rostfine.metrics import METRICS
 from rostfine.studies.sweeps import tabulate
 
@@ -16,7 +18,7 @@ def test_each_sweep_holds_the_experiments_that_differ_in_its_setting_alone(
     results = results_of("sweeps", add={"alpha_2": alpha_2})
     save_history(results, "alpha_1", COSINES)
     output = tabulate(results)
-    alpha, top_k = output.tables
+    alpha, top_k, *_ = output.tables
     shown = [[row[0] for row in table.texts()[1:]] for table in (alpha, top_k)]
     assert shown == [
         ["0", "0.01", "0.05", "0.1", "0.5", "1", "1.5", "2"],
@@ -47,7 +49,23 @@ def test_the_cosines_are_of_the_alpha_nearest_to_the_papers_among_those_that_are
     results = results_of("sweeps", setting="smoke", leave_out=("alpha_1",))
     save_history(results, "alpha_0_5", COSINES)
     output = tabulate(results)
-    alpha, top_k = output.tables
+    alpha, top_k, *_ = output.tables
     assert [row[0] for row in alpha.texts()[1:]] == ["0", "0.1", "0.5"], "0.1 is that of k_3"
     assert [row[0] for row in top_k.texts()[1:]] == ["1", "3", "10"]
     assert ">Features, α = 0.5<" in output.figures[0].svg_file
+
+
+def test_a_single_epoch_is_numbered_1_and_nothing_between(results_of, save_history):
+    whole = results_of("sweeps", setting="smoke").study.experiments
+    left_out = [name for name in whole if name != "alpha_1"]
+    results = results_of("sweeps", setting="smoke", leave_out=left_out)
+    save_history(results, "alpha_1", COSINES[:1])
+    _, axis = tabulate(results).figures[0].svg_file.split('<g id="matplotlib.axis_5">')
+    below, _ = axis.split('<g id="matplotlib.axis_6">')
+    assert re.findall(r"<text[^>]*>([^<]*)<", below) == ["1", "epoch"]
+
+
+def test_an_experiment_without_a_history_is_named(results_of):
+    results = results_of("sweeps", setting="smoke")
+    with pytest.raises(InputError, match=r"runs/\w+/fold_0/history\.json: .*found no such file$"):
+        tabulate(results)
