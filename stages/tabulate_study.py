@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from rostfine.params import load_params
-from rostfine.studies.forms import form_of
+from rostfine.studies.forms import FORMS
 from rostfine.studies.output import write_output
 from rostfine.studies.results import read_results
 from rostfine.studies.settings import load_study
@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study")
     study = load_study(Path(), parser.parse_args().study, load_params(Path("params.yaml")))
-    output = form_of(study)(read_results(study))
+    output = FORMS[study.form](read_results(study))
     write_output(output, study)
     logging.getLogger(__name__).info(
         "tabulate_study: %s, %d tables and %d figures in %s",

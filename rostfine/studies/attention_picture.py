@@ -138,4 +138,4 @@ def _draw_scale(axes: Axes) -> None:
     axes.imshow(lay_over(grey, np.linspace(0, 1, 256)[None, None])[0], aspect="auto")
     axes.set_axis_off()
     axes.text(0, -0.4, "least attention", transform=axes.transAxes, va="top", size=8)
-    axes.text(1, -0.4, "most in a clip", transform=axes.transAxes, va="top", ha="right", size=8)
+    axes.text(1, -0.4, "most in a row", transform=axes.transAxes, va="top", ha="right", size=8)

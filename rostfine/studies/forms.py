@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from rostfine.errors import ParamsError
 from rostfine.studies import (
     aggregation,
     attention,
@@ -18,9 +17,9 @@ from rostfine.studies import (
     sweeps,
 )
 from rostfine.studies.output import Form
-from rostfine.studies.settings import Study
+from rostfine.studies.settings import FormName
 
-FORMS: Final[Mapping[str, Form]] = {
+FORMS: Final[Mapping[FormName, Form]] = {
     "aggregation": aggregation.tabulate,
     "attention": attention.tabulate,
     "backbone_loss": backbone_loss.tabulate,
@@ -33,11 +32,3 @@ FORMS: Final[Mapping[str, Form]] = {
     "published": published.tabulate,
     "sweeps": sweeps.tabulate,
 }
-
-
-def form_of(study: Study) -> Form:
-    """Return what makes tables and figures of a study. Raises ParamsError if there is no such."""
-    if study.form not in FORMS:
-        known = " or ".join(FORMS)
-        raise ParamsError(f"{study.folder}/params.yaml: form: wanted {known}, got {study.form!r}")
-    return FORMS[study.form]

@@ -1,8 +1,8 @@
 """What a study makes of its results, and how it is written."""
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from markupsafe import Markup
@@ -17,6 +17,10 @@ from rostfine.studies.tables import PaperTable, write_table_as
 TABLES: Final = "tables"
 FIGURES: Final = "figures"
 PAGE: Final = "report.html"
+SAID_OF: Final[Mapping[str, str]] = {
+    "small": "Setting small: tiny models, trained from nothing",
+    "smoke": "Setting smoke: tiny models, hardly trained; this says nothing of sperm",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def write_output(output: Output, study: Study) -> None:
     for name in (TABLES, FIGURES):
         shutil.rmtree(study.folder / name, ignore_errors=True)
         (study.folder / name).mkdir(parents=True)
+    output = replace(output, tables=tuple(_mark(table, study) for table in output.tables))
     for table in output.tables:
         write_table_as(table, study.folder / TABLES)
     for figure in output.figures:
@@ -58,6 +63,13 @@ def write_output(output: Output, study: Study) -> None:
         beside.write_text(_render(output, study))
 
 
+def _mark(table: PaperTable, study: Study) -> PaperTable:
+    """Say below a table of which setting it is, since it may be copied away from its page."""
+    if not study.experiments or study.setting == "full":
+        return table
+    return replace(table, notes=(*table.notes, SAID_OF[study.setting]))
+
+
 def _write(study: Study, name: str, content: bytes) -> None:
     with written_whole(study.folder / FIGURES / name) as beside:
         beside.write_bytes(content)
@@ -67,6 +79,7 @@ def _render(output: Output, study: Study) -> str:
     return fill(
         "study.html.j2",
         title=output.title,
+        study=study.name,
         setting=study.setting,
         trains=bool(study.experiments),
         tables=[

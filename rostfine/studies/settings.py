@@ -18,6 +18,20 @@ FOLDER: Final = Path("studies")
 EVERY: Final = "every"
 BASE: Final = "base"
 Setting = Literal["full", "small", "smoke"]
+FormName = Literal[
+    "aggregation",
+    "attention",
+    "backbone_loss",
+    "baselines",
+    "dataset",
+    "features",
+    "folds",
+    "motion",
+    "pretraining",
+    "published",
+    "sweeps",
+]
+"""What rostfine.studies.forms makes; known here, so that a wrong one is told before training."""
 OVER: Final[Mapping[Setting, tuple[str, ...]]] = {
     "full": (),
     "small": ("small",),
@@ -32,7 +46,7 @@ Tree = Mapping[str, Any]
 class StudyFile:
     """The keys of the file."""
 
-    form: str  # rostfine.studies.forms.FORMS
+    form: FormName
     setting: Setting
     experiments: Mapping[str, Tree]
     small: Mapping[str, Tree | None]
@@ -46,7 +60,7 @@ class Study:
     """What a study trains, whole, and how sure it wants to be."""
 
     name: str
-    form: str
+    form: FormName
     setting: Setting
     experiments: Mapping[str, ExperimentParams]
     bootstrap: int

@@ -4,6 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+
+from rostfine.errors import ParamsError
+from rostfine.models import build_experiment
 from rostfine.params import Params
 from rostfine.studies.settings import Study
 from rostfine.training.cross_validate import begin, gather, job_of, plan, prepare
@@ -19,8 +23,10 @@ def train_study(params: Params, study: Study) -> None:
 
     A fit that was done before is not done again, be it by another study or the main graph.
 
-    Raises TrainingError with a line for each fit that failed, once all are done.
+    Raises ParamsError for models that cannot be, before any is trained, and TrainingError with a
+    line for each fit that failed, once all are done.
     """
+    check_models(study)
     (study.folder / "runs").mkdir(exist_ok=True)  # of a study that trains nothing, too
     jobs = {name: _job_of(params, study, name) for name in study.experiments}
     todo = {name: plan_folds(params, study, name) for name in jobs}
@@ -34,6 +40,22 @@ def train_study(params: Params, study: Study) -> None:
         train_fits(tasks, params.training, watcher=live)
     for name, job in jobs.items():
         gather(job, todo[name], study.run_folder(name))
+
+
+def check_models(study: Study) -> None:
+    """Build every model without its weights, so that what cannot be is told before any is trained.
+
+    Raises ParamsError with a line for each that cannot be built: the file, the key, what is wrong.
+    """
+    faults = []
+    for name, experiment in study.experiments.items():
+        try:
+            with torch.device("meta"):
+                build_experiment(experiment)
+        except ParamsError as error:
+            faults.append(f"{study.folder}/params.yaml: experiments.{name}.{error}")
+    if faults:
+        raise ParamsError.of_faults(faults)
 
 
 def plan_folds(params: Params, study: Study, name: str) -> list[Fit]:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ from rostfine.errors import ParamsError
 from rostfine.models import build_experiment
 from rostfine.params import load_params
 from rostfine.studies.forms import FORMS
-from rostfine.studies.settings import Study, lay_over, load_study
+from rostfine.studies.settings import FormName, Study, lay_over, load_study
+from rostfine.studies.training import check_models
 from rostfine.workspace import CHECKOUT, PRESETS, init_workspace
 
 STUDIES = sorted(path.parent.name for path in (CHECKOUT / "studies").glob("*/dvc.yaml"))
@@ -52,7 +54,6 @@ def test_every_study_of_every_preset_names_models_that_can_be_built(
 ) -> None:
     study = load_study(workspace, name, load_params(workspace / "params.yaml"))
     assert study.setting == PRESETS[workspace.name][1]
-    assert study.form in FORMS
     with torch.device("meta"):
         for experiment in study.experiments.values():
             build_experiment(experiment)
@@ -104,6 +105,7 @@ def test_a_setting_lays_its_changes_over_all_and_then_over_each(
             {"experiments": {"a": {"base": "rostfine", "fits": {}}}},
             "unknown key experiments.a.fits",
         ),
+        ({"form": "aggregaton"}, "form: wanted aggregation or attention"),
         ({"experiments": {"a/b": {"base": "rostfine"}}}, "got 'a/b'"),
         (
             {"setting": "small", "small": {"k_2": {}}},
@@ -123,3 +125,19 @@ def test_what_is_wrong_is_told_with_its_file_and_key(
         load(tmp_path)
     assert str(told.value).startswith(f"{path}: ")
     assert said in str(told.value)
+
+
+def test_every_form_is_one_that_params_may_name() -> None:
+    assert tuple(FORMS) == get_args(FormName)
+
+
+def test_models_that_cannot_be_are_told_together_before_any_is_trained(tmp_path: Path) -> None:
+    wide = {"base": "rostfine", "model": {"top_k": 99}}
+    write(tmp_path, experiments={"k_3": {"base": "rostfine"}, "wide": wide, "wider": wide})
+    with pytest.raises(ParamsError) as told:
+        check_models(load(tmp_path))
+    assert str(told.value).splitlines() == [
+        f"studies/mine/params.yaml: experiments.{name}.model.top_k: wanted 1 to 25, the patches of "
+        "a frame, got 99"
+        for name in ("wide", "wider")
+    ]
