@@ -32,8 +32,6 @@ ROWS: Final = {
     "rostfine": "RoSTFine",
 }
 WORSE: Final = "shuffled minus intact [95 %]"
-ROUNDING: Final = 4
-"""Digits of a difference, in the units of the table, that are more than rounding."""
 NOTES: Final = (
     "Intact and shuffled: EMD over all clips, each by a model that was not trained on it",
     "Shuffled: all frames but the first, in a random order",
@@ -56,8 +54,7 @@ def _shuffled(results: Results) -> PaperTable:
         label = ROWS.get(name, name)
         intact = emd(results.predictions[name], results.truth.labels) * column.scale
         shuffled = emd(predict_shuffled(results, name), results.truth.labels) * column.scale
-        # Batches are summed in other orders now than when the model was tested.
-        apart = np.round(shuffled - intact, ROUNDING)
+        apart = shuffled - intact
         worse = interval(plain_mean(apart), weights)
         p = paired_permutation(apart, results.rng(), patients=results.truth.patients)
         cells += [
