@@ -6,31 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.dvc import is_up_to_date, may_pass_later, reproduce
-from flows.fold_artifacts import FoldArtifacts
+from flows.alone import alone
+from flows.dvc import is_up_to_date
+from flows.stage import TRAINS, run_stage
 from rostfine.errors import ParamsError
 from rostfine.files import read_json
 from rostfine.params import load_params
 
 TABLE_KEY = "cross-validation"
-
-
-@task(
-    task_run_name="{experiment}",
-    retries=2,
-    retry_delay_seconds=10,
-    retry_condition_fn=may_pass_later,
-)
-def run_experiment(workspace: Path, experiment: str) -> None:
-    """Bring the run of one experiment up to date, and what it is made from before it."""
-    log = get_run_logger()
-    with FoldArtifacts(workspace, experiment, log.warning):
-        reproduce(workspace, _stage(experiment), log.info, upstream=True)
 
 
 @flow(name="cross-validate")
@@ -40,16 +28,17 @@ def cross_validate(workspace: Path = Path(), experiments: list[str] | None = Non
     Raises ParamsError for an experiment that params.yaml does not list under cross_validate.
     """
     names = choose(workspace, experiments)
-    if not names or is_up_to_date(workspace, [_stage(name) for name in names]):
-        return Completed(name="Skipped", message="nothing new")
     done = list[str]()
-    try:
-        # One by one, since DVC lets nobody else into a workspace while it runs.
-        for name in names:
-            run_experiment(workspace, name)
-            done.append(name)
-    finally:
-        _show_metrics(workspace, done)
+    with alone(workspace, "cross-validate", get_run_logger().info):
+        if not names or is_up_to_date(workspace, [f"{TRAINS}{name}" for name in names]):
+            return Completed(name="Skipped", message="nothing new")
+        try:
+            # One by one, since DVC lets nobody else into a workspace while it runs.
+            for name in names:
+                run_stage(workspace, f"{TRAINS}{name}", upstream=True)
+                done.append(name)
+        finally:
+            _show_metrics(workspace, done)
     return Completed(message=f"up to date: {', '.join(done)}")
 
 
@@ -79,10 +68,6 @@ def _show_metrics(workspace: Path, experiments: Iterable[str]) -> None:
             create_table_artifact(rows, key=TABLE_KEY, description="means over the folds")
     except Exception as error:  # what was trained is there all the same
         get_run_logger().warning(f"the table of metrics is not shown: {error!r}")
-
-
-def _stage(experiment: str) -> str:
-    return f"cross_validate@{experiment}"
 
 
 def main() -> None:

@@ -1,22 +1,27 @@
 """Running DVC from a flow: its lines in the run's log, its processes gone when the run is."""
 
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
+from flows.alone import GROUP
+from flows.groups import end_group, noted
 from rostfine.errors import TEMPORARY
 
 DVC = (sys.executable, "-m", "dvc")
-GRACE_S = 10
 # DVC has one exit code for all failures, but says with which a stage ended.
 ENDED_WITH = re.compile(r"failed to reproduce '.*': failed to run: .*, exited with (-?\d+)$")
 
@@ -53,14 +58,20 @@ def is_up_to_date(workspace: Path, stages: Sequence[str] = ()) -> bool:
 
 
 def reproduce(
-    workspace: Path, stage: str, log: Callable[[str], None], *, upstream: bool = False
+    workspace: Path,
+    stage: str,
+    log: Callable[[str], None],
+    *,
+    upstream: bool = False,
+    until: float = math.inf,
 ) -> None:
     """Run one stage if it is not up to date; each line that it prints goes to `log`.
 
     If `upstream`, the stages that it is made from are brought up to date before it. They are
-    started in a process group of their own, and the group is ended with this call.
+    started in a process group of their own, and the group is ended with this call, or when the
+    monotonic clock says `until`.
 
-    Raises StageFailed with the last lines if it fails.
+    Raises StageFailed with the last lines if it fails or takes too long.
     """
     process = subprocess.Popen(
         [*DVC, "repro", *(() if upstream else ("--single-item",)), stage],
@@ -73,32 +84,43 @@ def reproduce(
     )
     lines = list[str]()
     try:
-        for line in process.stdout or ():
-            lines.append(line.rstrip())
-            log(lines[-1])
-        code = process.wait()
+        with noted(workspace / GROUP, process.pid), _ended_at(until, process.pid) as too_long:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                log(lines[-1])
+            code = process.wait()
     finally:
-        _end_group(process)
+        end_group(process.pid)
+        process.wait()
+    if too_long.is_set():
+        raise StageFailed(stage, [*lines, "ended: it took longer than retrain.hours_at_most"])
     if code:
         raise StageFailed(stage, lines, code)
+
+
+@contextmanager
+def _ended_at(until: float, group: int) -> Iterator[threading.Event]:
+    """End a process group if the block takes longer; the event tells whether it did."""
+    too_long = threading.Event()
+
+    def end() -> None:
+        too_long.set()
+        end_group(group)
+
+    # A timer's wait may not be infinite.
+    timer = threading.Timer(min(max(until - time.monotonic(), 0), threading.TIMEOUT_MAX), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield too_long
+    finally:
+        timer.cancel()
 
 
 def _may_pass_later(code: int) -> bool:
     """Tell whether a process asked for another try or was ended by a signal."""
     # Python has -n for signal n, some shells have 128 + n.
     return code == TEMPORARY or code < 0 or 128 < code < 128 + signal.NSIG
-
-
-def _end_group(process: subprocess.Popen[str]) -> None:
-    """End what is left of a process group, by force if it does not go by itself."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, how)
-            process.wait(GRACE_S)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _environment() -> Mapping[str, str]:
