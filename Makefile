@@ -1,10 +1,11 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 BIN := $(CURDIR)/.venv/bin
 DEMO := build/demo
+WORKSPACE ?= .
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help setup lock deps check test test-fast test-gpu demo repro clean
+.PHONY: help setup lock deps check test test-fast test-gpu demo serve-flows repro clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,7 +21,7 @@ setup: .venv/.ready ## Install everything into .venv, from requirements.lock
 	@touch $@
 
 lock: ## Resolve the versions anew (no index address is written)
-	uv pip compile --quiet pyproject.toml --extra dev --extra export --extra timm --extra video-nets -o requirements.lock
+	uv pip compile --quiet pyproject.toml --extra dev --extra export --extra servers --extra timm --extra video-nets -o requirements.lock
 
 deps: setup ## Write the code that each stage runs into dvc.yaml
 	python tests/architecture/stage_deps.py
@@ -53,6 +54,9 @@ demo: setup ## From simulated videos and votes to a registered model, in build/d
 	@echo "             dvc repro                  # nothing new, so nothing runs"
 	@echo "             rostfine predict data/raw/V001.avi --tag 430,340"
 	@echo "             mlflow ui --backend-store-uri sqlite:///mlflow.db"
+
+serve-flows: setup ## Serve the flows of WORKSPACE: every night, on new votes, and from Prefect's pages
+	python -m flows.deploy $(WORKSPACE)
 
 repro: setup ## Run what is not up to date in this folder
 	dvc repro

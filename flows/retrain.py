@@ -1,32 +1,73 @@
-"""Run what is new, stage by stage: `python -m flows.retrain [WORKSPACE]`."""
+"""New votes, videos or code to a judged model: `python -m flows.retrain [WORKSPACE]`."""
 
-import sys
+import argparse
+import time
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.dvc import is_up_to_date, may_pass_later, reproduce, stage_names
+from flows.alone import alone
+from flows.approval import ask
+from flows.collect_votes import take_in
+from flows.dvc import is_up_to_date, stage_names
+from flows.shown import read_decision, show_decision
+from flows.stage import run_stage
+from rostfine.gate import PASSED, Decision
+from rostfine.params import RetrainParams, load_params
 
-
-@task(task_run_name="{stage}", retries=2, retry_delay_seconds=10, retry_condition_fn=may_pass_later)
-def run_stage(workspace: Path, stage: str) -> None:
-    """Bring one stage up to date."""
-    reproduce(workspace, stage, get_run_logger().info)
+GATE = "gate"
 
 
 @flow(name="retrain")
-def retrain(workspace: Path = Path()) -> State[Any]:
-    """Bring a workspace up to date, from new videos and votes to the registered model."""
-    if is_up_to_date(workspace):
-        return Completed(name="Skipped", message="nothing new")
+def retrain(workspace: Path = Path(), batch: str | None = None) -> State[Any]:
+    """Bring a workspace up to date, from new videos and votes to a model that the gate has judged.
+
+    `batch` is a path or URL of votes to take in first. A champion is replaced only by a challenger
+    that has passed; where params say so, a person is asked too.
+    """
+    params = load_params(workspace / "params.yaml")
+    with alone(workspace, "retrain", get_run_logger().info):
+        votes = take_in(workspace, batch)
+        if is_up_to_date(workspace):
+            return Completed(name="Skipped", message=f"nothing new; {votes}")
+        stages = _run_all(workspace, params.retrain)
+    said = [f"{len(stages)} stages are up to date", str(votes)]
+    if GATE in stages:
+        # The workspace is free again: a person may take days to answer.
+        said.append(_after_gate(workspace, params.gate.approval_hours))
+    return Completed(message="; ".join(said))
+
+
+def _run_all(workspace: Path, params: RetrainParams) -> list[str]:
+    until = time.monotonic() + params.hours_at_most * 3600
     stages = stage_names(workspace)
     for stage in stages:
-        run_stage(workspace, stage)
-    return Completed(message=f"{len(stages)} stages are up to date")
+        run_stage(workspace, stage, until=until)
+    return stages
+
+
+def _after_gate(workspace: Path, hours: float) -> str:
+    decision: Decision = read_decision(workspace)
+    try:
+        show_decision(workspace, decision)
+    except Exception as error:  # what was decided holds all the same
+        get_run_logger().warning(f"the decision is not shown: {error!r}")
+    if decision.verdict == PASSED and not decision.promotes:
+        return f"{decision}; {ask(decision, workspace, hours)}"
+    return str(decision)
+
+
+def main() -> None:
+    """Run the flow as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workspace", nargs="?", type=Path, default=Path())
+    parser.add_argument("--batch", help="A path or URL of votes to take in first.")
+    arguments = parser.parse_args()
+    retrain(arguments.workspace, arguments.batch)
 
 
 if __name__ == "__main__":
-    retrain(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    main()

@@ -1,4 +1,4 @@
-"""The command line: `rostfine init | simulate | track | cost | predict | export | train | test`."""
+"""The command line: `rostfine init | simulate | track | votes | predict | promote | ...`."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rostfine import cli_published
+from rostfine import cli_published, cli_registry, cli_votes
 from rostfine.errors import InputError, RostfineError
 from rostfine.memory import keep_freed_memory
 from rostfine.params import load_params
@@ -278,6 +278,15 @@ def export(
     predictor = registry.load(model)
     print(export_command(predictor.model, predictor.settings, out, int8=int8, clips=clips))
 
+
+app.add_typer(cli_votes.app, name="votes")
+for command in (
+    cli_registry.versions,
+    cli_registry.promote,
+    cli_registry.rollback,
+    cli_registry.reproduce,
+):
+    app.command()(command)
 
 # The published flags are written with underscores; both spellings will do.
 UNDERSCORES = {"token_normalize_func": lambda flag: flag.replace("_", "-")}

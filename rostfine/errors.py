@@ -12,6 +12,7 @@ RostfineError
 ├── TrainingError       a fit that cannot go on
 │   └── CheckpointError a checkpoint that belongs to another fit
 ├── BusyError           another process trains in this workspace; may pass later
+├── FetchError          a batch of votes did not come over the network; may pass the second time
 ├── ClusterError        Ray lost what the fits ran on; may pass the second time
 └── RegistryError       no such model, or a registry that does not answer; may pass the second time
 
@@ -31,13 +32,21 @@ class RostfineError(Exception):
     """Anything that rostfine itself has to say about a failure; its text is meant for people."""
 
     exit_code = 1
+    _faults: tuple[str, ...] = ()
 
     @classmethod
     def of_faults(cls, faults: Sequence[str]) -> "RostfineError":
         """Join the lines of several faults into one error, the first twenty in full."""
         more = len(faults) - MOST_FAULTS_SHOWN
         shown = list(faults[:MOST_FAULTS_SHOWN]) + ([f"... and {more} more"] if more > 0 else [])
-        return cls("\n".join(shown))
+        error = cls("\n".join(shown))
+        error._faults = tuple(faults)
+        return error
+
+    @property
+    def faults(self) -> list[str]:
+        """Every fault, a line each, also those that the text only counts."""
+        return list(self._faults) or str(self).splitlines()
 
 
 class InputError(RostfineError):
@@ -82,6 +91,12 @@ class CheckpointError(TrainingError):
 
 class BusyError(RostfineError):
     """Another process trains in this workspace."""
+
+    exit_code = TEMPORARY
+
+
+class FetchError(RostfineError):
+    """A batch of votes did not come over the network."""
 
     exit_code = TEMPORARY
 

@@ -174,11 +174,39 @@ class ExplainParams:
 
 @dataclass(frozen=True)
 class RegisterParams:
-    """Which experiment's final model gets which name and alias."""
+    """Which experiment's final model is registered, under which name."""
 
     experiment: str
     name: str
-    alias: str
+
+
+@dataclass(frozen=True)
+class GateParams:
+    """When a challenger takes the place of the champion."""
+
+    metric: Literal["emd", "mse", "js", "ce"]  # rostfine.metrics.METRICS, smaller is better
+    margin: Annotated[float, Between(0.0)]  # the interval of its difference ends below this
+    beat_zero_r: bool  # also by its interval
+    grade_hi_fall: Share  # no grade's histogram intersection falls by more,
+    grade_clips: Count  # of grades that so many clips have as their mode
+    votes_per_clip: Annotated[float, Between(0.0)]  # on average, at least
+    agreement_fall: Share  # of the experts, on average, since the champion's labels, at most
+    label_drift: Annotated[float, Between(0.0)]  # EMD between the mean labels, at most
+    image_drift: Annotated[float, Between(0.0)]  # of a statistic, in standard deviations, at most
+    bootstrap: Count
+    seed: int
+    approval: Literal["auto", "manual"]  # manual: a person is asked, too,
+    approval_hours: Annotated[float, Between(0.0)]  # and waited for so long
+
+
+@dataclass(frozen=True)
+class RetrainParams:
+    """When the flows run, and for how long."""
+
+    cron: str  # of the nightly retraining, in the time zone of the machine
+    look_every_s: Annotated[float, Between(0.0)]  # for new files of votes
+    settled_s: Annotated[float, Between(0.0)]  # a file of votes is whole if unchanged for so long
+    hours_at_most: Annotated[float, Between(0.0)]
 
 
 @dataclass(frozen=True)
@@ -204,6 +232,8 @@ class Params:
     compare: CompareParams
     explain: ExplainParams
     register: RegisterParams
+    gate: GateParams
+    retrain: RetrainParams
     report: ReportParams
 
 

@@ -39,7 +39,7 @@ def plain(params: Any) -> Any:
         return {f.name: plain(getattr(params, f.name)) for f in dataclasses.fields(params)}
     if isinstance(params, Mapping):
         return {key: plain(value) for key, value in params.items()}
-    return list(params) if isinstance(params, tuple) else params
+    return [plain(item) for item in params] if isinstance(params, tuple) else params
 
 
 def flatten(content: Any, where: str = "") -> dict[str, str]:

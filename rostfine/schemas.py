@@ -134,6 +134,15 @@ MOTILITY = Table(
     key=("sample_id",),
     optional=frozenset({"duration_s", *_MEASURES, "who_class"}),
 )
+IMAGES = Table(
+    {
+        "sample_id": "text",
+        "brightness": "number",
+        "contrast": "number",
+        "sharpness": "number",
+    },
+    key=("sample_id",),
+)
 LABELS = Table(
     {
         "sample_id": "text",

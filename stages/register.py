@@ -1,29 +1,46 @@
-"""The final model of one experiment into the registry, under its alias -> registry.json."""
+"""The final model of one experiment into the registry, as challenger -> registry.json."""
 
 import dataclasses
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from rostfine.files import read_json, write_json
-from rostfine.params import load_params
-from rostfine.registry import Registration, describe_origin, register, send_kept
+from rostfine.files import read_json, sha256_of, write_json, written_whole
+from rostfine.labels.votes import read_votes
+from rostfine.params import RegisterParams, load_params
+from rostfine.registry import (
+    CHALLENGER,
+    MODEL_CARD,
+    Registration,
+    describe_origin,
+    register,
+    send_kept,
+)
+from rostfine.registry.card_facts import card_facts, read_scores
+from rostfine.registry.model_card import render_card
+from rostfine.schemas import TAGS, VOTES, read_table, write_table
 from stages import run
 
-COMPARED = Path("reports/compare")
+DATA, COMPARED = Path("data"), Path("reports/compare")
 
 
 def main() -> None:
-    """Register with metrics by fold, hashes of the data, and the commit of the code."""
-    params = load_params(Path("params.yaml")).register
-    kept = Registration(
-        _fold_metrics(params.experiment), _metrics(params.experiment), describe_origin(Path())
-    )
+    """Register with metrics, data, a model card, and the commit of the code."""
+    settings = load_params(Path("params.yaml"))
+    params = settings.register
     logging.getLogger(__name__).info("register: %s into the registry", params.experiment)
     final = Path("runs") / params.experiment / "final"
-    done = register(final, params.name, alias=params.alias, kept=kept, workspace=Path())
+    with TemporaryDirectory(prefix="rostfine-") as made:
+        kept = Registration(
+            _fold_metrics(params.experiment),
+            _metrics(params.experiment),
+            _tags(params.experiment, settings.gate.metric),
+            _files(params, Path(made)),
+        )
+        done = register(final, params.name, alias=CHALLENGER, kept=kept, workspace=Path())
     write_json(Path("registry.json"), dataclasses.asdict(done))
     logging.getLogger(__name__).info(
         "register: %s version %s is now %s", done.name, done.version, done.alias
@@ -32,6 +49,36 @@ def main() -> None:
         logging.getLogger(__name__).warning(
             "register: runs of %d trainings wait in mlflow-outbox to be sent", left
         )
+
+
+def _tags(experiment: str, metric: str) -> dict[str, str]:
+    """Return its score, and the hashes by which one that is made once more is known to be it."""
+    run_folder = Path("runs") / experiment
+    (score,) = read_scores(Path(), experiment, (metric,))
+    return {
+        **describe_origin(Path()),
+        "score": str(score),
+        "sha256.predictions": sha256_of(run_folder / "predictions.parquet"),
+        "sha256.weights": sha256_of(run_folder / "final" / "weights.safetensors"),
+    }
+
+
+def _files(params: RegisterParams, made: Path) -> dict[str, Path]:
+    """Return what the gate and a rebuilding want of this version, by the names it is kept under."""
+    card, votes = made / MODEL_CARD, made / "votes.parquet"
+    with written_whole(card) as beside:
+        beside.write_text(render_card(card_facts(Path(), params.experiment, params.name)))
+    tagged = set(read_table(DATA / "tags.csv", TAGS)["sample_id"])
+    write_table(votes, read_votes(DATA / "votes", tagged), VOTES)
+    paths = [
+        *(DATA / f"{name}.parquet" for name in ("clips", "folds", "images", "labels")),
+        DATA / "tags.csv",
+        Path("runs") / params.experiment / "predictions.parquet",
+        *map(Path, ("dvc.lock", "dvc.yaml", "params.yaml")),
+        votes,
+        card,
+    ]
+    return {path.name: path for path in paths if path.exists()}
 
 
 def _fold_metrics(experiment: str) -> list[tuple[str, int, float]]:

@@ -52,6 +52,7 @@ def _gather(params: Params) -> ReportData:
     return ReportData(
         experiment=name,
         facts=_facts(name),
+        gate=read_json(Path("decision.json")),
         as_of=f"{votes['voted_at'].max():%Y-%m-%d}",
         clips=clips,
         labels=labels,
@@ -71,8 +72,7 @@ def _facts(name: str) -> dict[str, str]:
     registered = read_json(Path("registry.json"))
     trained_on = read_json(RUNS / name / "final/settings.json")["trained_on"]
     return {
-        "Registered as": f"models:/{registered['name']}@{registered['alias']}",
-        "Version": registered["version"],
+        "Registered as": f"models:/{registered['name']}/{registered['version']}",
         "Trained on": trained_on,
         "MLflow run": registered["run_id"],
     }

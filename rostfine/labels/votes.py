@@ -1,36 +1,80 @@
 """Reading votes: every file of a folder, only ever appended to."""
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from rostfine.errors import RostfineError, VoteError
-from rostfine.schemas import GRADES, VOTES, read_table
+from rostfine.errors import TableError, VoteError
+from rostfine.schemas import GRADES, VOTES, Table, read_table, typed
+
+log = logging.getLogger(__name__)
+
+KINDS: Final = (".csv", ".parquet")
+LEDGER_NAME: Final = "batches.csv"
+"""Beside the folder of votes: which of its files were accepted."""
+AS_TEXT: Final = Table(dict.fromkeys(VOTES.columns, "text"), optional=frozenset(VOTES.columns))
+"""Any table of votes, whatever is wrong in it."""
+
+
+def vote_files(folder: Path) -> list[Path]:
+    """List the files of votes of `folder` in the order of their names; hidden ones are none yet."""
+    return sorted(
+        path
+        for path in folder.glob("*")
+        if path.suffix in KINDS and not path.name.startswith(".") and path.is_file()
+    )
 
 
 def read_votes(folder: Path, known_samples: Collection[str]) -> pd.DataFrame:
     """Read all `*.csv` and `*.parquet` of `folder` in the order of their names.
 
-    Raises VoteError with a line for each fault of each file: a malformed table, an unknown grade, a
-    vote for a sample that is not in `known_samples`.
+    Where batches are collected, a faulty file that was not accepted is left out: it may be still
+    arriving, and is set aside if not.
+
+    Raises VoteError with a line for each fault of each file, as `read_batch` finds them.
     """
-    paths = sorted(p for p in folder.glob("*") if p.suffix in {".csv", ".parquet"})
-    if not paths:
-        raise VoteError(f"{folder}: no votes; wanted at least one .csv or .parquet file")
+    accepted = _accepted(folder)
     parts, faults = [], list[str]()
-    for path in paths:
+    for path in vote_files(folder):
         try:
-            votes = read_table(path, VOTES)
-        except RostfineError as error:
-            faults += str(error).splitlines()
-            continue
-        faults += _faults(path, votes, frozenset(known_samples))
-        parts.append(votes[list(VOTES.columns)])
+            parts.append(read_batch(path, known_samples))
+        except VoteError as error:
+            if accepted is None or path.name in accepted:
+                faults += error.faults
+            else:
+                log.warning("%s: left out, it is not collected yet: %s", path, error.faults[0])
     if faults:
         raise VoteError.of_faults(faults)
+    if not parts:
+        raise VoteError(f"{folder}: no votes; wanted at least one .csv or .parquet file")
     return pd.concat(parts, ignore_index=True)
+
+
+def read_batch(path: Path, known_samples: Collection[str]) -> pd.DataFrame:
+    """Read one file of votes, whole or not at all: the columns of `schemas.VOTES`.
+
+    Raises VoteError with a line for each fault: a malformed table, an unknown grade, a vote for a
+    sample that is not in `known_samples`.
+    """
+    faults = list[str]()
+    try:
+        votes = read_table(path, VOTES)
+    except TableError as error:
+        faults, votes = error.faults, _readable(path)
+    faults += _faults(path, votes, frozenset(known_samples))
+    if faults:
+        raise VoteError.of_faults(faults)
+    return typed(votes[list(VOTES.columns)], VOTES)
+
+
+def _accepted(folder: Path) -> frozenset[str] | None:
+    """Name the files that were accepted; None where nothing is collected, only dropped."""
+    ledger = folder.with_name(LEDGER_NAME)
+    return frozenset(pd.read_csv(ledger, dtype=str)["file"]) if ledger.exists() else None
 
 
 def last_votes(votes: pd.DataFrame) -> pd.DataFrame:
@@ -39,9 +83,18 @@ def last_votes(votes: pd.DataFrame) -> pd.DataFrame:
     return in_time.drop_duplicates(["sample_id", "expert_id"], keep="last").reset_index(drop=True)
 
 
+def _readable(path: Path) -> pd.DataFrame:
+    """Read what there is of a faulty table, so that all its faults can be told at once."""
+    try:
+        return read_table(path, AS_TEXT).reindex(columns=list(VOTES.columns))
+    except TableError:
+        return pd.DataFrame(columns=list(VOTES.columns))
+
+
 def _faults(path: Path, votes: pd.DataFrame, known: frozenset[str]) -> list[str]:
-    unknown_grade = ~votes["grade"].isin(GRADES)
-    unknown_sample = ~votes["sample_id"].isin(known)
+    # An empty cell is a fault of the table, and told as such.
+    unknown_grade = votes["grade"].notna() & ~votes["grade"].isin(GRADES)
+    unknown_sample = votes["sample_id"].notna() & ~votes["sample_id"].isin(known)
     return [
         f"{path}: row {row + 2}: unknown grade {votes['grade'].iloc[row]!r}; wanted one of A to E"
         for row in np.flatnonzero(unknown_grade)

@@ -6,19 +6,46 @@ model = load("models:/rostfine@champion")
 model.predict_clip("data/clips/S001.npz")
 """
 
+from rostfine.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Change, promote, rollback
 from rostfine.registry.origin import describe_origin
 from rostfine.registry.predictor import Predictor, load
-from rostfine.registry.registration import RegisteredVersion, Registration, register
+from rostfine.registry.registration import (
+    MODEL_CARD,
+    RegisteredVersion,
+    Registration,
+    register,
+)
 from rostfine.registry.run_kept import send_kept
 from rostfine.registry.runs import RunLog
+from rostfine.registry.store import TRACKING_URI
+from rostfine.registry.versions import (
+    Version,
+    fetch_kept,
+    find_version,
+    keep_with,
+    list_versions,
+)
 
 __all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "MODEL_CARD",
+    "PREVIOUS",
+    "TRACKING_URI",
+    "Change",
     "Predictor",
     "RegisteredVersion",
     "Registration",
     "RunLog",
+    "Version",
     "describe_origin",
+    "fetch_kept",
+    "find_version",
+    "keep_with",
+    "list_versions",
     "load",
+    "promote",
     "register",
+    "rollback",
     "send_kept",
 ]

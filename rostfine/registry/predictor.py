@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
-from urllib.parse import unquote, urlparse
 
 import numpy as np
 import torch
@@ -17,18 +16,13 @@ from rostfine.clips.store import read_frames
 from rostfine.errors import ClipError, RegistryError
 from rostfine.evaluation.predict import predict
 from rostfine.models.inference import fold_time
-from rostfine.registry.store import (
-    ARTIFACTS,
-    Store,
-    answering,
-    find_store,
-    import_mlflow,
-    open_client,
-)
+from rostfine.registry.places import fetch_folder
+from rostfine.registry.store import answering, find_store, open_client
+from rostfine.registry.versions import Version, ask, ask_all, is_new
 from rostfine.schemas import GRADES
 from rostfine.training.saved import SETTINGS, ModelSettings, load_model
 
-CHAMPION: Final = "models:/rostfine@champion"
+IN_USE: Final = "models:/rostfine@champion"
 REFERENCE: Final = re.compile(r"(?:models:/)?(?P<name>[^@/']+)(?:@(?P<alias>.+)|/(?P<version>\d+))")
 
 
@@ -113,7 +107,7 @@ class Predictor:
 
 
 def load(
-    reference: str = CHAMPION, workspace: Path | None = None, *, compiled: bool = False
+    reference: str = IN_USE, workspace: Path | None = None, *, compiled: bool = False
 ) -> Predictor:
     """Load a registered model: `models:/name@alias`, `models:/name/version`, or a folder.
 
@@ -132,14 +126,15 @@ def load(
             f"{reference!r}: wanted models:/name@alias, models:/name/version or a folder of a model"
         )
     store = find_store(workspace)
-    if store.database and not store.database.exists():
-        raise RegistryError(f"{reference}: nothing is registered yet in {store.database.parent}")
+    if is_new(store):
+        raise RegistryError(f"{reference}: nothing is registered yet in {store.uri}")
     with answering(store), TemporaryDirectory(prefix="rostfine-") as scratch:
         client = open_client(store)
-        version = _find_version(client, reference, parts)
-        place = client.get_model_version_download_uri(version.name, version.version)
-        folder = _model_folder(_fetch(store, place, Path(scratch)))
-        return load_folder(folder, compiled=compiled)
+        version = _find(client, reference, parts)
+        place = client.get_model_version_download_uri(version.name, str(version.version))
+        # What lies beside it, the example too, is not needed to predict.
+        folder = fetch_folder(store, f"{place.rstrip('/')}/data", Path(scratch))
+        return load_folder(_model_folder(folder), compiled=compiled)
 
 
 def load_folder(folder: Path, *, compiled: bool = False) -> Predictor:
@@ -147,42 +142,27 @@ def load_folder(folder: Path, *, compiled: bool = False) -> Predictor:
     return Predictor(*load_model(folder), compiled=compiled)
 
 
-def _find_version(client: Any, reference: str, parts: re.Match[str]) -> Any:
+def _find(client: Any, reference: str, parts: re.Match[str]) -> Version:
+    number = parts["version"]
+    found = ask(client, parts["name"], parts["alias"] if number is None else int(number))
+    if found:
+        return found
+    # What there is has only to be known to say that this is not among it.
     models = {model.name: model for model in client.search_registered_models(max_results=1000)}
     if parts["name"] not in models:
         known = ", ".join(sorted(models)) or "none"
         raise RegistryError(f"{reference}: no model {parts['name']!r}; known: {known}")
-    versions = client.search_model_versions(f"name='{parts['name']}'")
-    numbers = sorted(int(version.version) for version in versions)
-    aliases = models[parts["name"]].aliases
-    wanted = parts["version"] or aliases.get(parts["alias"])
-    for version in versions:
-        if str(version.version) == str(wanted):
-            return version
-    missing = f"version {wanted}" if wanted else f"alias {parts['alias']!r}"
+    aliases = (f"@{alias}" for alias in sorted(models[parts["name"]].aliases))
+    numbers = sorted(version.version for version in ask_all(client, parts["name"]))
+    missing = f"version {number}" if number else f"alias {parts['alias']!r}"
     raise RegistryError(
         f"{reference}: no {missing} of model {parts['name']!r}; known: "
-        f"{', '.join([*(f'@{alias}' for alias in sorted(aliases)), *map(str, numbers)])}"
+        f"{', '.join([*aliases, *map(str, numbers)])}"
     )
 
 
-def _fetch(store: Store, place: str, scratch: Path) -> Path:
-    """Return the folder of a version: where it lies if that is on this machine, else a copy."""
-    if urlparse(place).scheme != "file":
-        artifacts = import_mlflow("mlflow.artifacts")
-        return Path(
-            artifacts.download_artifacts(place, dst_path=str(scratch), tracking_uri=store.uri)
-        )
-    folder = Path(unquote(urlparse(place).path))
-    if not folder.exists() and store.database and ARTIFACTS in folder.parts:
-        # MLflow keeps absolute paths; a workspace that was moved has its artifacts beside it still.
-        inner = folder.parts[folder.parts.index(ARTIFACTS) :]
-        folder = store.database.parent.joinpath(*inner)
-    return folder
-
-
 def _model_folder(folder: Path) -> Path:
-    found = sorted(folder.glob(f"data/*/{SETTINGS}"))
+    found = sorted(folder.glob(f"*/{SETTINGS}"))
     if len(found) != 1:
-        raise RegistryError(f"{folder}: wanted one data/*/{SETTINGS}, got {len(found)}")
+        raise RegistryError(f"{folder}: wanted one */{SETTINGS}, got {len(found)}")
     return found[0].parent

@@ -2,18 +2,17 @@
 
 import tempfile
 import time
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from rostfine.errors import RegistryError
 from rostfine.files import read_json
 from rostfine.parsing import flatten, parse, plain
+from rostfine.registry.places import keep_files
+from rostfine.registry.pyfunc_files import write_pyfunc
 from rostfine.registry.store import (
     Store,
     answering,
@@ -22,21 +21,27 @@ from rostfine.registry.store import (
     open_client,
     open_experiment,
 )
-from rostfine.schemas import GRADES
 from rostfine.training.saved import SETTINGS, ModelSettings
 
-LOADER: Final = "rostfine.registry.pyfunc_model"
-REQUIRED: Final = ("rostfine", "torch", "safetensors", "numpy", "einops", "mlflow")
+MODEL_CARD: Final = "MODEL_CARD.md"
+LONGEST_DESCRIPTION: Final = 5000
+"""Characters that MLflow keeps; PostgreSQL refuses more."""
+
 READY_WITHIN_S: Final = 300
 
 
 @dataclass(frozen=True)
 class Registration:
-    """What is kept with a model: metrics by fold (step = fold), single metrics, and tags."""
+    """What is kept with a model: metrics by fold (step = fold), single metrics, tags, and files.
+
+    Files are kept under `kept/` by their names; the text of MODEL_CARD.md also describes the
+    version.
+    """
 
     fold_metrics: Iterable[tuple[str, int, float]] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,11 @@ def register(
         run_id = _start_run(client, store, name, settings.experiment_name)
         try:
             _log(client, run_id, settings, kept)
+            keep_files(client, store, run_id, kept.files)
             found = _add_version(client, run_id, folder, name, settings)
+            if MODEL_CARD in kept.files:
+                card = kept.files[MODEL_CARD].read_text()
+                client.update_model_version(name, found, card[:LONGEST_DESCRIPTION])
             client.set_registered_model_alias(name, alias, found)
         except BaseException:
             client.set_terminated(run_id, "FAILED")
@@ -113,7 +122,7 @@ def _add_version(client: Any, run_id: str, folder: Path, name: str, settings: Mo
     own_tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
     model = client.create_logged_model(run.info.experiment_id, name=name, source_run_id=run_id)
     with tempfile.TemporaryDirectory(prefix="rostfine-") as made:
-        _write_pyfunc(Path(made) / "model", folder, settings, model_id=model.model_id)
+        write_pyfunc(Path(made) / "model", folder, settings, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, str(Path(made) / "model"))
     client.finalize_logged_model(model.model_id, "READY")
     _ensure_name(client, name)
@@ -136,33 +145,3 @@ def _ensure_name(client: Any, name: str) -> None:
     except exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _write_pyfunc(target: Path, folder: Path, settings: ModelSettings, *, model_id: str) -> None:
-    """Write an MLflow model of `folder`, with its signature, that this package loads."""
-    models, pyfunc = import_mlflow("mlflow.models"), import_mlflow("mlflow.pyfunc")
-    with warnings.catch_warnings():
-        # A clip as the example that MLflow asks for is 18 MB of JSON; the signature says as much.
-        warnings.filterwarnings("ignore", "(?s).*input example", UserWarning)
-        pyfunc.save_model(
-            str(target),
-            loader_module=LOADER,
-            data_path=str(folder),
-            mlflow_model=models.Model(model_id=model_id),
-            signature=_signature(settings),
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED],
-        )
-
-
-def _signature(settings: ModelSettings) -> Any:
-    """Clips (clip, frame, row, col, chan) uint8 in, grade distributions (clip, grade) out."""
-    models, types = import_mlflow("mlflow.models"), import_mlflow("mlflow.types")
-    clips = settings.clips
-    shape = (-1, clips.frames, clips.size_px, clips.size_px, 3)
-    inputs = [types.TensorSpec(np.dtype("uint8"), shape, "frames")]
-    if settings.experiment.input.speed is not None:
-        inputs.append(types.TensorSpec(np.dtype("float32"), (-1,), "speed"))
-    return models.ModelSignature(
-        inputs=types.Schema(inputs),
-        outputs=types.Schema([types.TensorSpec(np.dtype("float32"), (-1, len(GRADES)))]),
-    )

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,14 +107,19 @@ def open_experiment(client: Any, store: Store, name: str) -> str:
 @contextmanager
 def answering(store: Store) -> Iterator[None]:
     """Turn whatever MLflow raises within into a RegistryError of one line."""
-    exceptions = import_mlflow("mlflow.exceptions")
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except (exceptions.MlflowException, SQLAlchemyError, OSError) as error:
+    except _failures() as error:
         said = " ".join(str(error).split())
         raise RegistryError(f"{store.uri}: the registry does not answer: {said}") from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    exceptions = import_mlflow("mlflow.exceptions")
+    # With a server there is no database here, and SQLAlchemy is half a second of imports.
+    database = sys.modules.get("sqlalchemy.exc")
+    ours = (database.SQLAlchemyError,) if database else ()
+    return (exceptions.MlflowException, OSError, *ours)
 
 
 def _create_database(path: Path) -> None:

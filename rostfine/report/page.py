@@ -55,10 +55,11 @@ class Explained:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that the page is made of; `experiment` is the registered one."""
+    """All that the page is made of; `experiment` is the registered one, `gate` is decision.json."""
 
     experiment: str
     facts: Mapping[str, str]
+    gate: Mapping[str, Any]
     as_of: str
     clips: pd.DataFrame
     labels: pd.DataFrame
@@ -94,6 +95,7 @@ def render_page(data: ReportData) -> Page:
         data=data,
         figures={figure.name: {"svg": Markup(figure.svg), "says": figure.says} for figure in drawn},
         counts=_counts(data),
+        gate=_gate(data.gate),
         headline=_headline(data),
         summaries=_summaries(data),
         open_groups=OPEN_GROUPS,
@@ -126,6 +128,24 @@ def _counts(data: ReportData) -> list[tuple[str, str]]:
         "experts": data.experts,
     }
     return [(name, f"{count:,}") for name, count in counted.items()]
+
+
+def _gate(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell what became of the challenger, and how all models do on the same clips."""
+    against = f"version {said['champion']}" if said["champion"] else "no champion"
+    passed = said["verdict"] == "passed"
+    models = said["metrics"]
+    shown = [metric for metric in METRIC_NAMES if all(metric in of for of in models.values())]
+    return {
+        "says": f"Version {said['challenger']} of {said['name']} against {against}: "
+        f"{said['verdict']}",
+        "sign_class": BETTER if passed else WORSE,
+        "metrics": [METRIC_NAMES[metric] for metric in shown],
+        "models": [
+            (name, [f"{of[metric]:.{DIGITS[metric]}f}" for metric in shown])
+            for name, of in models.items()
+        ],
+    }
 
 
 def _headline(data: ReportData) -> list[dict[str, str]]:

@@ -24,12 +24,10 @@ class Workspace:
 
     def run(self, *command: str, code: int | None = 0) -> str:
         """Run a command in the folder; return what it printed, after checking its exit code."""
-        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-        environment.pop("PYTEST_CURRENT_TEST", None)
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=environment,
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -40,6 +38,14 @@ class Workspace:
         else:
             assert done.returncode != 0, done.stdout
         return done.stdout
+
+    def start(self, *command: str, said: Path) -> subprocess.Popen[bytes]:
+        """Start a command in the folder; what it prints goes to `said`."""
+        # No pipe: what it leaves behind would hold that open.
+        with said.open("wb") as file:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=environment(), stdout=file, stderr=file
+            )
 
     def set_params(self, **changes: object) -> None:
         """Change values of params.yaml, named by dotted keys with `__` for the dots."""
@@ -52,6 +58,13 @@ class Workspace:
                 section = section[parent]
             section[last] = value
         path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def environment() -> dict[str, str]:
+    """Return that of a person who has activated the virtual environment."""
+    held = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    held.pop("PYTEST_CURRENT_TEST", None)
+    return held
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +83,12 @@ def new_workspace(tmp_path_factory):
             compare__bootstrap=100,
             explain__experiments=["rostfine"],
             explain__samples=2,
+            # Models of two epochs have nothing to show to a gate.
+            gate__beat_zero_r=False,
+            gate__margin=1.0,
+            gate__grade_hi_fall=1.0,
+            gate__bootstrap=100,
+            retrain__settled_s=0,
             report__samples=3,
         )
         write_weights(folder)

@@ -12,10 +12,11 @@ import torch
 
 from rostfine.clips.store import read_clip
 from rostfine.export import load_exported
+from rostfine.registry import fetch_kept, find_version, keep_with
 
 pytestmark = pytest.mark.slow
 
-CLIP_STAGES = ["cut_clips", "measure_motility", "review_tracks"]
+CLIP_STAGES = ["cut_clips", "measure_images", "measure_motility", "review_tracks"]
 VOTE_STAGES = [
     "aggregate_votes",
     "make_folds",
@@ -23,6 +24,7 @@ VOTE_STAGES = [
     "compare",
     "explain",
     "register",
+    "gate",
     "report",
 ]
 
@@ -135,12 +137,43 @@ def test_a_video_and_its_tag_give_the_prediction_of_its_clip(study):
     assert json.loads(output.splitlines()[-1]) == pytest.approx(from_clip, abs=1e-6)
 
 
-def test_the_register_file_and_the_report_tell_the_same_version(study):
+def test_the_first_model_is_champion_and_the_report_tells_why(study):
     registered = json.loads((study.folder / "registry.json").read_text())
-    assert (registered["name"], registered["alias"]) == ("rostfine", "champion")
+    assert (registered["name"], registered["alias"]) == ("rostfine", "challenger")
+    decided = json.loads((study.folder / "decision.json").read_text())
+    assert (decided["challenger"], decided["champion"], decided["verdict"]) == (1, None, "passed")
     page = (study.folder / "reports" / "index.html").read_text()
-    assert re.search(rf"Version</dt>\s*<dd[^>]*>{registered['version']}<", page)
+    assert f"models:/rostfine/{registered['version']}" in page
+    assert "Version 1 of rostfine against no champion: passed" in page
     assert str(study.folder) not in page
+    (line,) = [s for s in study.run("rostfine", "versions").splitlines() if s.startswith("1 ")]
+    assert "champion" in line
+    assert "EMD" in line
+
+
+def test_a_version_comes_with_its_card_and_all_that_it_was_made_of(study):
+    version = find_version("rostfine", "champion", study.folder)
+    names = ("MODEL_CARD.md", "predictions.parquet", "votes.parquet", "dvc.lock", "params.yaml")
+    for name in names:
+        assert fetch_kept(version, name, study.folder / "kept", study.folder)
+    card = (study.folder / "kept" / "MODEL_CARD.md").read_text()
+    assert "medical device" in card
+    assert "6 patients" in card
+    shutil.rmtree(study.folder / "kept")
+
+
+def test_a_version_made_once_more_is_the_same_to_the_bit(study):
+    version = find_version("rostfine", 1, study.folder)
+    right = {"sha256.folds": version.tags["sha256.folds"]}
+    card = study.folder / "params.yaml"
+    # One hash is made wrong, to see that it is told, and only it.
+    keep_with(version, "a-file", card, {"sha256.folds": "0" * 64}, study.folder)
+    said = study.run("rostfine", "reproduce", "1", code=1)
+    keep_with(version, "a-file", card, right, study.folder)
+    for name in ("labels", "predictions", "weights"):
+        assert f"{name}: the same" in said
+    assert "folds: DIFFERS" in said
+    assert "version 1 of rostfine: made once more, it is another" in said
 
 
 def test_one_vote_more_runs_everything_from_aggregate_votes_on_and_not_cut_clips(study):

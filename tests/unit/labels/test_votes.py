@@ -70,3 +70,18 @@ def test_the_last_vote_of_an_expert_counts_whatever_the_order_of_rows():
 def test_of_equal_times_the_row_read_last_counts():
     votes = pd.DataFrame({"sample_id": "s", "expert_id": "e", "grade": list("AB"), "voted_at": 0})
     assert last_votes(votes)["grade"].tolist() == ["B"]
+
+
+def test_where_batches_are_collected_a_faulty_one_that_was_not_accepted_is_left_out(
+    tmp_path, caplog
+):
+    folder = tmp_path / "votes"
+    folder.mkdir()
+    (folder / "good.csv").write_text(HEADER + "s1,e1,A,2026-01-01\n")
+    (folder / "bad.csv").write_text(HEADER + "s1,e2,Z,2026-01-01\n")
+    (tmp_path / "batches.csv").write_text("file\ngood.csv\n")
+    assert read_votes(folder, {"s1"})["expert_id"].to_list() == ["e1"]
+    assert "bad.csv: left out, it is not collected yet" in caplog.text
+    (tmp_path / "batches.csv").write_text("file\ngood.csv\nbad.csv\n")
+    with pytest.raises(VoteError, match="unknown grade 'Z'"):
+        read_votes(folder, {"s1"})

@@ -140,6 +140,7 @@ PYFUNC = """
 import sys, numpy as np, mlflow
 model = mlflow.pyfunc.load_model("models:/rostfine@champion")
 print(model.metadata.signature)
+print(model.predict(model.input_example).sum().round(3))
 np.save(sys.argv[1], model.predict(np.load(sys.argv[2])))
 """
 
@@ -162,6 +163,7 @@ def test_mlflow_alone_loads_it_in_another_process(
     )
     assert done.returncode == 0, done.stderr
     assert "Tensor('uint8', (-1, 16, 150, 150, 3))" in done.stdout
+    assert done.stdout.endswith("\n1.0\n")
     wanted = load_folder(saved(2)).predict_clips(clips)
     assert np.load(tmp_path / "out.npy") == pytest.approx(wanted, abs=1e-6)
 
@@ -174,7 +176,8 @@ from rostfine.params import load_params
 from rostfine.registry import load
 assert "mlflow" not in sys.modules
 load(workspace=Path(sys.argv[1]))
-print([name for name in ("ray", "dvc", "prefect", "cv2", "av") if name in sys.modules])
+others = ("ray", "dvc", "prefect", "cv2", "av", "jinja2", "sklearn", "torchvision")
+print([name for name in others if name in sys.modules])
 """
 
 
@@ -202,3 +205,17 @@ def test_a_model_that_takes_speeds_asks_for_them_and_uses_them(tmp_path, clips, 
     assert max(abs(slow[grade] - fast[grade]) for grade in slow) > 1e-3
     both = predictor.predict_clips(clips[:2], np.array([1.0, 400.0]))
     assert both[0].tolist() == pytest.approx(list(slow.values()), abs=1e-5)
+
+
+FOLDER = """
+import sys
+from rostfine.registry import load
+load(sys.argv[1])
+print("mlflow" in sys.modules)
+"""
+
+
+def test_a_model_in_a_folder_is_loaded_without_mlflow(saved: Saved) -> None:
+    command = [sys.executable, "-c", FOLDER, saved(1)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n", done.stderr

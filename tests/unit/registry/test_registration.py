@@ -49,7 +49,7 @@ def test_nothing_in_a_version_is_a_pickle(registered: Registered) -> None:
 def test_a_failure_leaves_the_alias_where_it_was_and_the_run_failed(
     workspace: Path, saved: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rostfine.registry.registration.LOADER", None)
+    monkeypatch.setattr("rostfine.registry.pyfunc_files.LOADER", None)
     with pytest.raises(RegistryError, match="loader_module"):
         register(saved(2), "rostfine", alias="champion", kept=Registration(), workspace=workspace)
     client = open_client(find_store(workspace))

@@ -16,6 +16,21 @@ from rostfine.report.page import Explained, ReportData, Sample
 from rostfine.schemas import GRADE_COLUMNS, GRADES
 
 COUNT = 30
+GATE = {
+    "name": "m",
+    "challenger": 7,
+    "champion": 6,
+    "decided_at": "2026-05-28T02:10:00+00:00",
+    "approval": "manual",
+    "clips": COUNT,
+    "patients": 15,
+    "verdict": "refused",
+    "checks": [
+        {"name": "beats ZeroR", "passed": True, "says": "emd minus ZeroR's -0.2"},
+        {"name": "drift of labels", "passed": False, "says": "EMD of the mean label is 0.9"},
+    ],
+    "metrics": {"challenger": {"emd": 0.125, "hi": 0.5}, "ZeroR": {"emd": 0.25, "hi": 0.4}},
+}
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +49,8 @@ def data() -> ReportData:
     frames = rng.integers(0, 256, (16, 20, 20, 3), dtype=np.uint8)
     return ReportData(
         experiment="half <right>",
-        facts={"Registered as": "models:/m@champion", "Version": "7"},
+        facts={"Registered as": "models:/m/7"},
+        gate=GATE,
         as_of="2026-05-28",
         clips=_clips(names, patients),
         labels=labels,

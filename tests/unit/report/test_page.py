@@ -24,7 +24,7 @@ def test_the_page_tells_the_counts(page: Page, text_of) -> None:
         assert told in text
     for told in ("labelled clips 30", "votes 1,234", "experts 8", "Data as of 2026-05-28"):
         assert told in text
-    assert "Registered as models:/m@champion Version 7" in text
+    assert "Registered as models:/m/7" in text
 
 
 def test_the_page_holds_each_number_of_the_summary(page: Page, data: ReportData, text_of) -> None:
@@ -134,3 +134,12 @@ def test_3_of_9_samples_are_the_best_the_median_and_the_worst() -> None:
 
 def test_more_samples_than_there_are_gives_each_once() -> None:
     assert sorted(pick_evenly(np.array([2.0, 1.0]), 12)) == [0, 1]
+
+
+def test_the_page_tells_what_the_gate_said_and_why(page: Page, text_of) -> None:
+    text = text_of(page.html)
+    assert "Version 7 of m against version 6: refused" in text
+    assert "30 clips of 15 patients" in text
+    assert "a person has the last word" in text
+    assert "drift of labels failed EMD of the mean label is 0.9" in text
+    assert "challenger 0.1250 0.500" in text
