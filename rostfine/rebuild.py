@@ -92,14 +92,14 @@ def _bring_back(version: Version, workspace: Path, out: Path) -> None:
         (out / "data" / "weights").symlink_to(weights.resolve())
     _run(out, None, "-m", "dvc", "init", "--quiet", "--no-scm")
     cache = _run(workspace, None, "-m", "dvc", "cache", "dir").strip()
-    settings = (workspace / ".dvc" / "config").read_text()
-    (out / ".dvc" / "config").write_text(settings)
+    # For its remotes; that `out` is under no Git is said in the other file.
+    (out / ".dvc" / "config.local").write_text((workspace / ".dvc" / "config").read_text())
     _run(out, None, "-m", "dvc", "cache", "dir", "--local", cache)
     try:
-        _run(out, None, "-m", "dvc", "checkout", "--quiet", *FROM_CACHE)
+        _run(out, None, "-m", "dvc", "checkout", *FROM_CACHE)
     except InputError:
         # Another machine made it, perhaps: a remote may have what the cache here has not.
-        _run(out, None, "-m", "dvc", "pull", "--quiet", *FROM_CACHE)
+        _run(out, None, "-m", "dvc", "pull", *FROM_CACHE)
 
 
 @contextmanager

@@ -54,10 +54,11 @@ def check_labels(
     )
     if before is None:
         return
-    then, now = _agreement(before), _agreement(labels)
-    yield _at_most("fall of agreement", then - now, params.agreement_fall, "agreement fell by")
+    fall = _agreement(before) - _agreement(labels)
+    if not np.isnan(fall):
+        yield _falls("agreement", fall, params.agreement_fall, "agreement of experts")
     drift = float(emd(_mean_label(labels), _mean_label(before))[0])
-    yield _at_most("drift of labels", drift, params.label_drift, "EMD of the mean label is")
+    yield _at_most("drift of labels", drift, params.label_drift, "EMD between the mean labels is")
 
 
 def check_images(
@@ -78,9 +79,8 @@ def check_images(
 
 
 def _agreement(labels: pd.DataFrame) -> float:
-    """Return the mean share of pairs of experts who agree; a single vote has no pair."""
-    found = labels.loc[labels["n_votes"] > 1, "agreement"].mean()
-    return 1.0 if np.isnan(found) else float(found)
+    """Return the mean share of pairs of experts who agree; NaN if no clip has two votes."""
+    return float(labels.loc[labels["n_votes"] > 1, "agreement"].mean())
 
 
 def _mean_label(labels: pd.DataFrame) -> Predictions:
@@ -112,9 +112,12 @@ def _keeps_grades(
     }
     worst = max(falls, key=falls.__getitem__, default="")
     fall = falls.get(worst, 0.0)
-    return _at_most(
-        "HI of each grade", fall, params.grade_hi_fall, f"HI of grade {worst or '-'} fell by"
-    )
+    return _falls("HI of each grade", fall, params.grade_hi_fall, f"HI of grade {worst or '-'}")
+
+
+def _falls(name: str, fall: float, limit: float, what: str) -> Check:
+    says = f"{what} changed by {-fall:+.3f}, wanted {-limit:g} at least"
+    return Check(name, fall <= limit, fall, limit, says)
 
 
 def _at_most(name: str, value: float, limit: float, words: str, *, unit: str = "") -> Check:

@@ -19,7 +19,16 @@ from rostfine.gate.champion import Standing, predict_as, read_standing
 from rostfine.gate.checks import check_images, check_labels, check_models
 from rostfine.gate.decision import Check, Decision
 from rostfine.params import GateParams
-from rostfine.registry import CHALLENGER, CHAMPION, Version, fetch_kept, find_version, keep_with
+from rostfine.registry import (
+    CHALLENGER,
+    CHAMPION,
+    ROLLED_BACK_AT,
+    Version,
+    fetch_kept,
+    find_version,
+    keep_with,
+    list_versions,
+)
 from rostfine.schemas import CLIPS, FOLDS, IMAGES, LABELS, PREDICTIONS, read_table
 
 
@@ -41,7 +50,8 @@ def decide(workspace: Path, experiment: str, params: GateParams) -> Decision:
         return _said_of(challenger, workspace)
     seen = _look(workspace, experiment)
     standing = read_standing(champion, workspace) if champion else None
-    decision = _judge(challenger, standing, seen, params, workspace)
+    mistrusted = champion is not None and _rolled_back_since(champion, workspace)
+    decision = _judge(challenger, standing, seen, params, workspace, mistrusted=mistrusted)
     for version in filter(None, (challenger, champion)):
         _keep(version, decision, workspace)
     return decision
@@ -74,13 +84,16 @@ def _judge(
     seen: _Seen,
     params: GateParams,
     workspace: Path,
+    *,
+    mistrusted: bool,
 ) -> Decision:
     truth, new, old = seen.truth, seen.predicted, None
     if champion:
         old = predict_as(champion, truth, seen.clips, workspace)
         both = ~np.isnan(old).any(axis=1)
-        if both.any():
-            truth, new, old = _only(truth, both), new[both], old[both]
+        common = _only(truth, both)
+        if len(set(common.patients)) > 1 and len(set(common.folds)) > 1:
+            truth, new, old = common, new[both], old[both]
         else:
             old = None
     checks = [
@@ -95,7 +108,7 @@ def _judge(
         challenger=challenger.version,
         champion=champion.version.version if champion else None,
         decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        approval=params.approval,
+        approval="manual" if mistrusted else params.approval,
         clips=len(truth.sample_ids),
         patients=len(set(truth.patients)),
         checks=tuple(checks),
@@ -103,9 +116,17 @@ def _judge(
     )
 
 
+def _rolled_back_since(champion: Version, workspace: Path) -> bool:
+    """Tell whether a person took back a newer version: they know what no number here says."""
+    return any(
+        version.version > champion.version and ROLLED_BACK_AT in version.tags
+        for version in list_versions(champion.name, workspace)
+    )
+
+
 def _of_history(challenger: Version) -> Iterator[Check]:
-    if when := challenger.tags.get("rolled_back_at"):
-        yield Check("never rolled back", False, 1, 0, f"it was rolled back at {when}")
+    if when := challenger.tags.get(ROLLED_BACK_AT):
+        yield Check("never rolled back", False, 1.0, 0.0, f"it was rolled back at {when}")
 
 
 def _of_comparison(
@@ -114,7 +135,7 @@ def _of_comparison(
     if champion and predicted is None:
         number = champion.version.version
         says = f"version {number} cannot be held against these clips: promote by hand, if you must"
-        yield Check("comparable", False, 0, 1, says)
+        yield Check("comparable", False, 0.0, 1.0, says)
 
 
 def _only(truth: Truth, rows: ndarray) -> Truth:

@@ -6,7 +6,15 @@ model = load("models:/rostfine@champion")
 model.predict_clip("data/clips/S001.npz")
 """
 
-from rostfine.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Change, promote, rollback
+from rostfine.registry.aliases import (
+    CHALLENGER,
+    CHAMPION,
+    PREVIOUS,
+    ROLLED_BACK_AT,
+    Change,
+    promote,
+    rollback,
+)
 from rostfine.registry.origin import describe_origin
 from rostfine.registry.predictor import Predictor, load
 from rostfine.registry.registration import (
@@ -31,6 +39,7 @@ __all__ = [
     "CHAMPION",
     "MODEL_CARD",
     "PREVIOUS",
+    "ROLLED_BACK_AT",
     "TRACKING_URI",
     "Change",
     "Predictor",

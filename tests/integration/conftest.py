@@ -8,8 +8,10 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
+from flows.servers import prefect_server
 from rostfine.models import build_experiment
 from rostfine.params import load_params
+from tests.integration.servers import free_port
 
 WEIGHTS = Path("data/weights/start.safetensors")
 BIN = Path(sys.executable).parent
@@ -115,3 +117,12 @@ def study(new_workspace):
     workspace.run("rostfine", "simulate", ".", "--patients", "6")
     workspace.first_run = workspace.run("dvc", "repro")
     return workspace
+
+
+@pytest.fixture(scope="module")
+def prefect_api(tmp_path_factory):
+    """A Prefect server for the flows of a module; yields the URL of its API."""
+    folder = tmp_path_factory.mktemp("prefect_of_a_module")
+    with prefect_server(folder, free_port()) as (url, _), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_URL", url)
+        yield url

@@ -37,7 +37,8 @@ RETRAIN = ("python", "-m", "flows.retrain", ".")
 
 
 @pytest.fixture
-def graph(new_workspace):
+def graph(new_workspace, prefect_api):
+    # One that a killed run starts for itself would stay.
     workspace = new_workspace("alone")
     (workspace.folder / "dvc.yaml").write_text(PIPELINE)
     (workspace.folder / "first.py").write_text(SLOW_ONCE)

@@ -14,7 +14,11 @@ from rostfine.clips.store import read_clip
 from rostfine.export import load_exported
 from rostfine.registry import fetch_kept, find_version, keep_with
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:::mlflow"),
+    pytest.mark.filterwarnings("ignore:::alembic"),
+]
 
 CLIP_STAGES = ["cut_clips", "measure_images", "measure_motility", "review_tracks"]
 VOTE_STAGES = [
