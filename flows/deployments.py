@@ -11,6 +11,17 @@ from threading import Event
 from typing import Any, Final, cast
 
 from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments import run_deployment
 from prefect.deployments.runner import RunnerDeployment
@@ -27,6 +38,8 @@ from rostfine.params import RetrainParams, load_params
 NAME: Final = "rostfine"
 """Of the deployments of a workspace, where none other is given."""
 RETRAIN: Final = "retrain"
+AT_WORK: Final = 2
+"""Retrainings that new votes may start: one at work, and one that waits for it."""
 ENTRYPOINTS: Final[Mapping[str, str]] = {
     "track": "flows.track.track",
     "collect-votes": "flows.collect_votes.collect_votes",
@@ -89,7 +102,7 @@ def main() -> None:
     workspace = arguments.workspace.resolve()
     params = load_params(workspace / "params.yaml").retrain
     find_dead_runs()
-    runner = Runner()
+    runner = Runner(limit=None)  # one that waits must not keep a rollback from starting
     for deployment in make_deployments(workspace, arguments.name):
         runner.add_deployment(deployment)
     watch(
@@ -101,9 +114,24 @@ def main() -> None:
     asyncio.run(runner.start())
 
 
-def _retrain(name: str, seen: str) -> None:
-    # The same votes, seen again after this was started anew, are the same run.
-    run_deployment(f"{RETRAIN}/{name}", timeout=0, as_subflow=False, idempotency_key=seen)
+def _retrain(name: str) -> bool:
+    """Start a retraining, unless one waits already for the one at work: it will see all files."""
+    wanted = FlowRunFilter(
+        state=FlowRunFilterState(
+            type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
+        )
+    )
+    deployment = DeploymentFilter(name=DeploymentFilterName(any_=[name]))
+    with get_client(sync_client=True) as client:
+        at_work = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[RETRAIN])),
+            flow_run_filter=wanted,
+            deployment_filter=deployment,
+        )
+    if len(at_work) >= AT_WORK:
+        return False
+    run_deployment(f"{RETRAIN}/{name}", timeout=0, as_subflow=False)
+    return True
 
 
 if __name__ == "__main__":

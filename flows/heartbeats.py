@@ -13,20 +13,19 @@ TAG: Final = "rostfine"
 EVERY_S: Final = 30  # Prefect's shortest
 DEAD_AFTER_S: Final = 3 * EVERY_S
 FREQUENCY: Final = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
-NAME: Final = "Runs of rostfine without a heartbeat have crashed"
+NAME: Final = f"Runs of rostfine without a heartbeat for {DEAD_AFTER_S} s have crashed"
 BEAT: Final = "prefect.flow-run.heartbeat"
 OVER: Final = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
 def find_dead_runs() -> None:
-    """Have the server mark runs as crashed that are silent for too long; done once per server."""
-    wanted = _automation()
+    """Have the server mark runs as crashed that are silent for too long; told once per server.
+
+    One that is there stays: the server would forget which silent runs it is watching.
+    """
     with get_client(sync_client=True) as client:
-        held = client.read_automations_by_name(NAME)
-        if held:
-            client.update_automation(held[0].id, wanted)
-        else:
-            client.create_automation(wanted)
+        if not client.read_automations_by_name(NAME):
+            client.create_automation(_automation())
 
 
 def _automation() -> AutomationCore:

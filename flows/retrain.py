@@ -10,15 +10,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.alone import alone
-from flows.approval import ask
+from flows.approval import ask, is_wanted
 from flows.collect_votes import take_in
 from flows.dvc import is_up_to_date, stage_names
 from flows.shown import read_decision, show_decision
 from flows.stage import run_stage
-from rostfine.gate import PASSED, Decision
+from rostfine.gate import Decision
 from rostfine.params import RetrainParams, load_params
-
-GATE = "gate"
 
 
 @flow(name="retrain")
@@ -31,14 +29,17 @@ def retrain(workspace: Path = Path(), batch: str | None = None) -> State[Any]:
     params = load_params(workspace / "params.yaml")
     with alone(workspace, "retrain", get_run_logger().info):
         votes = take_in(workspace, batch)
-        if is_up_to_date(workspace):
-            return Completed(name="Skipped", message=f"nothing new; {votes}")
-        stages = _run_all(workspace, params.retrain)
-    said = [f"{len(stages)} stages are up to date", str(votes)]
-    if GATE in stages:
+        stages = [] if is_up_to_date(workspace) else _run_all(workspace, params.retrain)
+        decision = read_decision(workspace)
+        if stages and decision:
+            _show(workspace, decision)
+    said = [f"{len(stages)} stages are up to date" if stages else "nothing new", str(votes)]
+    if stages and decision:
+        said.append(str(decision))
+    if decision and is_wanted(decision, workspace):
         # The workspace is free again: a person may take days to answer.
-        said.append(_after_gate(workspace, params.gate.approval_hours))
-    return Completed(message="; ".join(said))
+        said.append(ask(decision, workspace, params.gate.approval_hours))
+    return Completed(name=None if stages else "Skipped", message="; ".join(said))
 
 
 def _run_all(workspace: Path, params: RetrainParams) -> list[str]:
@@ -49,15 +50,11 @@ def _run_all(workspace: Path, params: RetrainParams) -> list[str]:
     return stages
 
 
-def _after_gate(workspace: Path, hours: float) -> str:
-    decision: Decision = read_decision(workspace)
+def _show(workspace: Path, decision: Decision) -> None:
     try:
         show_decision(workspace, decision)
     except Exception as error:  # what was decided holds all the same
         get_run_logger().warning(f"the decision is not shown: {error!r}")
-    if decision.verdict == PASSED and not decision.promotes:
-        return f"{decision}; {ask(decision, workspace, hours)}"
-    return str(decision)
 
 
 def main() -> None:

@@ -9,30 +9,30 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from rostfine.evaluation.definitions import METRIC_NAMES
 from rostfine.files import read_json
 from rostfine.gate import Decision
-from rostfine.registry import TRACKING_URI, find_version
+from rostfine.registry import TRACKING_URI
 
 TABLE: Final = "champion-challenger"
 GATE: Final = "gate"
-REPORT: Final = "report"
-RUN: Final = "mlflow-run"
+VERSION: Final = "mlflow-version"
 
 
 def show_decision(workspace: Path, decision: Decision) -> None:
-    """Show both models beside each other, every check, the report and the run in MLflow."""
+    """Show both models beside each other, every check, and where the report and MLflow are."""
     create_table_artifact(_beside(decision), key=TABLE, description=str(decision))
-    create_markdown_artifact(_checks(decision), key=GATE, description=decision.verdict)
+    # Browsers open no files from a server's page, so it is told where the report lies.
     page = (workspace / "reports" / "index.html").resolve()
-    create_link_artifact(page.as_uri(), key=REPORT, link_text=str(page))
-    version = find_version(decision.name, decision.challenger, workspace)
+    text = f"{_checks(decision)}\n\nReport: `{page}`\n"
+    create_markdown_artifact(text, key=GATE, description=decision.verdict)
     server = os.environ.get(TRACKING_URI, "")
-    if version and server.startswith("http"):
+    if server.startswith("http"):
         link = f"{server}/#/models/{decision.name}/versions/{decision.challenger}"
-        create_link_artifact(link, key=RUN, link_text=f"{decision.name} {decision.challenger}")
+        create_link_artifact(link, key=VERSION, link_text=f"{decision.name} {decision.challenger}")
 
 
-def read_decision(workspace: Path) -> Decision:
-    """Read what the gate of a workspace said last."""
-    return Decision.from_json(read_json(workspace / "decision.json"))
+def read_decision(workspace: Path) -> Decision | None:
+    """Read what the gate of a workspace said last; None if it has said nothing yet."""
+    path = workspace / "decision.json"
+    return Decision.from_json(read_json(path)) if path.exists() else None
 
 
 def _beside(decision: Decision) -> list[dict[str, str]]:

@@ -9,27 +9,26 @@ log: Final = logging.getLogger(__name__)
 
 
 def watch(
-    look: Callable[[], str], start: Callable[[str], None], *, every_s: float, over: Event
+    look: Callable[[], str], start: Callable[[], bool], *, every_s: float, over: Event
 ) -> Thread:
     """Look every `every_s` seconds, and start once for each thing that is seen, until `over`.
 
-    `look` returns a name of all that is new, or nothing. What goes wrong is said once, and tried
-    again at the next look.
+    `look` returns a name of all that is new, or nothing; `start` tells whether it did. What goes
+    wrong is said once, and tried again at the next look.
     """
     thread = Thread(target=_watch, args=[look, start, every_s, over], daemon=True)
     thread.start()
     return thread
 
 
-def _watch(
-    look: Callable[[], str], start: Callable[[str], None], every_s: float, over: Event
-) -> None:
+def _watch(look: Callable[[], str], start: Callable[[], bool], every_s: float, over: Event) -> None:
     started, said = "", ""
     while not over.wait(every_s):
         try:
             seen = look()
             if seen and seen != started:
-                start(seen)
+                if not start():
+                    continue
                 log.info("new batches of votes: a retraining is started")
             started, said = seen, ""
         except Exception as error:  # a disk or a server may fail in any way, and come back

@@ -14,7 +14,8 @@ RostfineError
 ├── BusyError           another process trains in this workspace; may pass later
 ├── FetchError          a batch of votes did not come over the network; may pass the second time
 ├── ClusterError        Ray lost what the fits ran on; may pass the second time
-└── RegistryError       no such model, or a registry that does not answer; may pass the second time
+└── RegistryError       no such model, version, or file kept with it
+    └── RegistryDownError  a registry that does not answer; may pass the second time
 
 A message says what is wrong, where, what was wanted and what was found, in one line. Several
 faults of one input are collected and raised together, one line each.
@@ -108,6 +109,10 @@ class ClusterError(RostfineError):
 
 
 class RegistryError(RostfineError):
-    """A model is not in the registry, or the registry does not answer."""
+    """A model, a version or what was kept with it is not in the registry."""
+
+
+class RegistryDownError(RegistryError):
+    """The registry does not answer."""
 
     exit_code = TEMPORARY

@@ -191,8 +191,9 @@ class GateParams:
     grade_clips: Count  # of grades that so many clips have as their mode
     votes_per_clip: Annotated[float, Between(0.0)]  # on average, at least
     agreement_fall: Share  # of the experts, on average, since the champion's labels, at most
+    label_change: Annotated[float, Between(0.0)]  # mean EMD between labels of a clip, at most
     label_drift: Annotated[float, Between(0.0)]  # EMD between the mean labels, at most
-    image_drift: Annotated[float, Between(0.0)]  # of a statistic, in standard deviations, at most
+    image_drift: Annotated[float, Between(0.0)]  # of new patients, in their sd, at most
     bootstrap: Count
     seed: int
     approval: Literal["auto", "manual"]  # manual: a person is asked, too,

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from configparser import ConfigParser
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import md5
@@ -91,10 +92,13 @@ def _bring_back(version: Version, workspace: Path, out: Path) -> None:
     if weights.is_dir():
         (out / "data" / "weights").symlink_to(weights.resolve())
     _run(out, None, "-m", "dvc", "init", "--quiet", "--no-scm")
-    cache = _run(workspace, None, "-m", "dvc", "cache", "dir").strip()
-    # For its remotes; that `out` is under no Git is said in the other file.
-    (out / ".dvc" / "config.local").write_text((workspace / ".dvc" / "config").read_text())
-    _run(out, None, "-m", "dvc", "cache", "dir", "--local", cache)
+    settings = ConfigParser(interpolation=None)
+    settings.read([workspace / ".dvc" / name for name in ("config", "config.local")])
+    settings.read_dict(
+        {"cache": {"dir": _run(workspace, None, "-m", "dvc", "cache", "dir").strip()}}
+    )
+    with (out / ".dvc" / "config.local").open("w") as file:
+        settings.write(file)
     try:
         _run(out, None, "-m", "dvc", "checkout", *FROM_CACHE)
     except InputError:
@@ -145,8 +149,10 @@ def _run(folder: Path, code: Path | None, *arguments: str) -> str:
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     if code is not None:
         environment["PYTHONPATH"] = str(code)
-        # The registry of the rebuilding is its own; nothing of it is anybody's business.
-        environment.pop("MLFLOW_TRACKING_URI", None)
+        # Here and on processors: a cluster cannot see the folder, and a GPU sums otherwise.
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+        for elsewhere in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
+            environment.pop(elsewhere, None)
     return _output([sys.executable, *arguments], folder, environment)
 
 

@@ -137,6 +137,7 @@ MOTILITY = Table(
 IMAGES = Table(
     {
         "sample_id": "text",
+        "patient_id": "text",
         "brightness": "number",
         "contrast": "number",
         "sharpness": "number",

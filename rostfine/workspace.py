@@ -24,7 +24,7 @@ ABOUT_WEIGHTS = (
     "as data/weights/FILE; `dvc add` keeps it. A change here trains every experiment again.\n"
 )
 IGNORED_BY_GIT = (
-    "/data/raw/\n/data/votes/\n/data/batches.csv\n/data/.batches*\n/data/.video-hashes.json\n"
+    "/data/raw/\n/data/votes/\n/data/.batches*\n/data/.video-hashes.json\n"
     "/mlflow.db*\n/mlartifacts/\n/mlflow-outbox/\n/prefect/\n/checkpoints/\n/tensorboard/\n/truth/\n"
 )
 

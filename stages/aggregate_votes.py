@@ -1,4 +1,4 @@
-"""Votes to soft labels: data/votes -> data/labels.parquet."""
+"""Votes to soft labels: data/votes -> data/votes.parquet, data/labels.parquet."""
 
 import logging
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from rostfine.labels.aggregate import aggregate_votes
 from rostfine.labels.votes import read_votes
 from rostfine.params import load_params
-from rostfine.schemas import CLIPS, LABELS, OK, TAGS, read_table, write_table
+from rostfine.schemas import CLIPS, LABELS, OK, TAGS, VOTES, read_table, write_table
 from stages import run
 
 DATA = Path("data")
@@ -20,6 +20,7 @@ def main() -> None:
     usable = clips.loc[clips["status"] == OK, "sample_id"].to_list()
     votes = read_votes(DATA / "votes", set(tagged))
     labels = aggregate_votes(votes, usable, params)
+    write_table(DATA / "votes.parquet", votes, VOTES)
     write_table(DATA / "labels.parquet", labels, LABELS)
     logging.getLogger(__name__).info(
         "aggregate_votes: %d votes of %d experts label %d of %d clips",

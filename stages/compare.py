@@ -12,9 +12,9 @@ from rostfine.evaluation.definitions import METRIC_NAMES
 from rostfine.evaluation.tables import Truth, align, gather_truth
 from rostfine.evaluation.writing import flatten, to_markdown, two_tables
 from rostfine.files import write_json, written_whole
-from rostfine.labels.votes import last_votes, read_votes
+from rostfine.labels.votes import last_votes
 from rostfine.params import load_params
-from rostfine.schemas import CLIPS, FOLDS, LABELS, PREDICTIONS, read_table
+from rostfine.schemas import CLIPS, FOLDS, LABELS, PREDICTIONS, VOTES, read_table
 from stages import run
 
 DATA, RUNS, OUT = Path("data"), Path("runs"), Path("reports/compare")
@@ -46,7 +46,7 @@ def _gather() -> tuple[Truth, pd.DataFrame]:
     clips = read_table(DATA / "clips.parquet", CLIPS)
     labels = read_table(DATA / "labels.parquet", LABELS)
     truth = gather_truth(labels, read_table(DATA / "folds.parquet", FOLDS), clips)
-    return truth, last_votes(read_votes(DATA / "votes", set(clips["sample_id"])))
+    return truth, last_votes(read_table(DATA / "votes.parquet", VOTES))
 
 
 def _write(name: str, table: pd.DataFrame) -> None:

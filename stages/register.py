@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from rostfine.files import read_json, sha256_of, write_json, written_whole
-from rostfine.labels.votes import read_votes
 from rostfine.params import RegisterParams, load_params
 from rostfine.registry import (
     CHALLENGER,
@@ -21,7 +20,6 @@ from rostfine.registry import (
 )
 from rostfine.registry.card_facts import card_facts, read_scores
 from rostfine.registry.model_card import render_card
-from rostfine.schemas import TAGS, VOTES, read_table, write_table
 from stages import run
 
 DATA, COMPARED = Path("data"), Path("reports/compare")
@@ -65,17 +63,14 @@ def _tags(experiment: str, metric: str) -> dict[str, str]:
 
 def _files(params: RegisterParams, made: Path) -> dict[str, Path]:
     """Return what the gate and a rebuilding want of this version, by the names it is kept under."""
-    card, votes = made / MODEL_CARD, made / "votes.parquet"
+    card = made / MODEL_CARD
     with written_whole(card) as beside:
         beside.write_text(render_card(card_facts(Path(), params.experiment, params.name)))
-    tagged = set(read_table(DATA / "tags.csv", TAGS)["sample_id"])
-    write_table(votes, read_votes(DATA / "votes", tagged), VOTES)
     paths = [
-        *(DATA / f"{name}.parquet" for name in ("clips", "folds", "images", "labels")),
+        *(DATA / f"{name}.parquet" for name in ("clips", "folds", "images", "labels", "votes")),
         DATA / "tags.csv",
         Path("runs") / params.experiment / "predictions.parquet",
         *map(Path, ("dvc.lock", "dvc.yaml", "params.yaml")),
-        votes,
         card,
     ]
     return {path.name: path for path in paths if path.exists()}

@@ -10,7 +10,7 @@ from numpy import ndarray
 from rostfine.clips.store import read_frames
 from rostfine.evaluation.tables import Truth, align, gather_truth
 from rostfine.files import read_json, written_whole
-from rostfine.labels.votes import last_votes, read_votes
+from rostfine.labels.votes import last_votes
 from rostfine.metrics import METRICS
 from rostfine.params import Params, load_params
 from rostfine.report.page import (
@@ -20,7 +20,7 @@ from rostfine.report.page import (
     pick_evenly,
     render_page,
 )
-from rostfine.schemas import CLIPS, FOLDS, LABELS, PREDICTIONS, read_table
+from rostfine.schemas import CLIPS, FOLDS, LABELS, PREDICTIONS, VOTES, read_table
 from stages import run
 
 DATA, RUNS, OUT = Path("data"), Path("runs"), Path("reports")
@@ -42,7 +42,7 @@ def main() -> None:
 def _gather(params: Params) -> ReportData:
     clips = read_table(DATA / "clips.parquet", CLIPS)
     labels = read_table(DATA / "labels.parquet", LABELS)
-    votes = last_votes(read_votes(DATA / "votes", set(clips["sample_id"])))
+    votes = last_votes(read_table(DATA / "votes.parquet", VOTES))
     truth = gather_truth(labels, read_table(DATA / "folds.parquet", FOLDS), clips)
     name = params.register.experiment
     found = read_table(RUNS / name / "predictions.parquet", PREDICTIONS)

@@ -2,6 +2,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's affair, and no fault.
+settings.register_profile("any_machine", deadline=None)
+settings.load_profile("any_machine")
 
 # Before torch is imported: tensors of tests are so small that threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

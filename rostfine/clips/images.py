@@ -18,10 +18,14 @@ def tabulate_images(folder: Path, clips: pd.DataFrame) -> pd.DataFrame:
 
     Raises ClipError if a clip is missing or damaged.
     """
-    usable = clips.loc[clips["status"] == OK, "sample_id"]
+    usable = clips.loc[clips["status"] == OK, ["sample_id", "patient_id"]].astype(str)
     rows = [
-        {"sample_id": str(sample_id), **describe_frames(read_frames(folder / f"{sample_id}.npz"))}
-        for sample_id in usable
+        {
+            "sample_id": sample_id,
+            "patient_id": patient_id,
+            **describe_frames(read_frames(folder / f"{sample_id}.npz")),
+        }
+        for sample_id, patient_id in usable.itertuples(index=False)
     ]
     return typed(pd.DataFrame(rows, columns=list(IMAGES.columns)), IMAGES)
 

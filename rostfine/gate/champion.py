@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from rostfine.clips.store import read_frames
-from rostfine.errors import ClipError, RegistryError
+from rostfine.errors import ClipError
 from rostfine.evaluation.tables import Truth
 from rostfine.registry import Predictor, Version, fetch_kept, load
 from rostfine.schemas import GRADE_COLUMNS, IMAGES, LABELS, PREDICTIONS, Table, read_table
@@ -69,17 +69,14 @@ def _predict_unseen(
     clips: pd.DataFrame,
     workspace: Path,
 ) -> None:
-    try:
-        model = load(f"models:/{version.name}/{version.version}", workspace)
-    except RegistryError:
-        return  # its files are gone; what was kept with it has to do
+    model = load(f"models:/{version.name}/{version.version}", workspace)
     by_id = clips.set_index("sample_id")
     for row in rows:
         frames = read_frames(workspace / "data" / "clips" / f"{sample_ids[row]}.npz")
         try:
             found[row] = model.predict_clips(frames[None], _speed(model, by_id, sample_ids[row]))[0]
         except ClipError:
-            return
+            continue  # of another shape, or without the speed that it wants
 
 
 def _speed(model: Predictor, clips: pd.DataFrame, sample_id: str) -> ndarray | None:

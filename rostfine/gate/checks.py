@@ -57,6 +57,7 @@ def check_labels(
     fall = _agreement(before) - _agreement(labels)
     if not np.isnan(fall):
         yield _falls("agreement", fall, params.agreement_fall, "agreement of experts")
+    yield _changes(labels, before, params)
     drift = float(emd(_mean_label(labels), _mean_label(before))[0])
     yield _at_most("drift of labels", drift, params.label_drift, "EMD between the mean labels is")
 
@@ -64,18 +65,35 @@ def check_labels(
 def check_images(
     images: pd.DataFrame, before: pd.DataFrame | None, params: GateParams
 ) -> Iterator[Check]:
-    """Hold the pictures of new clips against those that the champion learnt from.
+    """Hold the pictures of new patients against those that the champion learnt from.
 
-    The difference of means is in standard deviations of the champion's clips.
+    Clips of one patient are alike, so means of patients are compared: the difference of the two
+    groups' means, in standard deviations of the champion's patients.
     """
-    if before is None or before.empty:
+    if before is None:
         return
-    new = images[~images["sample_id"].isin(set(before["sample_id"]))]
-    for name in STATISTICS if len(new) else ():
-        spread = float(before[name].std(ddof=0)) or 1e-6
-        drift = float(abs(new[name].mean() - before[name].mean())) / spread
-        words = f"{name} of {len(new)} new clips is off by"
+    old = _by_patient(before)
+    new = _by_patient(images[~images["patient_id"].isin(set(before["patient_id"]))])
+    if len(old) < 2 or new.empty:
+        return
+    for name in STATISTICS:
+        drift = float(abs(new[name].mean() - old[name].mean()) / max(old[name].std(), 1e-6))
+        words = f"{name} of {len(new)} new patients is off by"
         yield _at_most(f"drift of {name}", drift, params.image_drift, words, unit=" sd")
+
+
+def _changes(labels: pd.DataFrame, before: pd.DataFrame, params: GateParams) -> Check:
+    """Compare labels clip by clip: those turned round may have the mean and the agreement kept."""
+    both = labels.merge(before, on="sample_id", suffixes=("", "_before"))
+    now = both[list(GRADE_COLUMNS)].to_numpy(np.float64)
+    then = both[[f"{name}_before" for name in GRADE_COLUMNS]].to_numpy(np.float64)
+    change = float(emd(now, then).mean()) if len(both) else 0.0
+    words = f"EMD between the labels then and now of {len(both)} clips is"
+    return _at_most("change of labels", change, params.label_change, words)
+
+
+def _by_patient(images: pd.DataFrame) -> pd.DataFrame:
+    return images.groupby("patient_id")[list(STATISTICS)].mean()
 
 
 def _agreement(labels: pd.DataFrame) -> float:

@@ -98,7 +98,7 @@ def _judge(
             old = None
     checks = [
         *_of_history(challenger),
-        *_of_comparison(champion, old),
+        *_of_comparison(champion, old, seen),
         *check_models(new, old, truth, params),
         *check_labels(seen.labels, champion.labels if champion else None, params),
         *check_images(seen.images, champion.images if champion else None, params),
@@ -130,12 +130,19 @@ def _of_history(challenger: Version) -> Iterator[Check]:
 
 
 def _of_comparison(
-    champion: Standing | None, predicted: Float[ndarray, "sample grade"] | None
+    champion: Standing | None, predicted: Float[ndarray, "sample grade"] | None, seen: _Seen
 ) -> Iterator[Check]:
-    if champion and predicted is None:
-        number = champion.version.version
-        says = f"version {number} cannot be held against these clips: promote by hand, if you must"
-        yield Check("comparable", False, 0.0, 1.0, says)
+    """Tell whether the champion can be held against the challenger, and on how many clips."""
+    if champion is None:
+        return
+    clips = 0 if predicted is None else len(predicted)
+    share = clips / len(seen.predicted)
+    kept = champion.labels is not None and champion.images is not None
+    says = f"{clips} of {len(seen.predicted)} clips, wanted half of them at least"
+    if not kept:
+        says = f"labels or images of version {champion.version.version} were not kept"
+    what = "" if share >= 0.5 and kept else ": promote by hand, if you must"
+    yield Check("comparable", share >= 0.5 and kept, share, 0.5, f"{says}{what}")
 
 
 def _only(truth: Truth, rows: ndarray) -> Truth:

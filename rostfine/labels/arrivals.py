@@ -7,8 +7,7 @@ from pathlib import Path
 
 from rostfine.errors import VoteError
 from rostfine.files import sha256_of
-from rostfine.labels.ledger import LEDGER, Accepted
-from rostfine.labels.votes import vote_files
+from rostfine.labels.ledger import LEDGER, Accepted, vote_files
 
 
 @dataclass(frozen=True)

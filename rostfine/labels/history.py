@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from rostfine.errors import VoteError
-from rostfine.labels.ledger import VOTES_FOLDER, read_ledger
-from rostfine.labels.votes import last_votes, read_batch, vote_files
+from rostfine.labels.ledger import VOTES_FOLDER, read_ledger, vote_files
+from rostfine.labels.votes import last_votes, read_batch
 from rostfine.schemas import VOTES, no_rows
 from rostfine.tracking.tags import read_tags
 

@@ -18,8 +18,7 @@ from urllib.request import urlopen
 
 from rostfine.errors import FetchError, VoteError
 from rostfine.files import drop_half_written, written_whole
-from rostfine.labels.ledger import VOTES_FOLDER, ledger_held
-from rostfine.labels.votes import KINDS
+from rostfine.labels.ledger import KINDS, VOTES_FOLDER, ledger_held
 
 CHUNK: Final = 1 << 16
 MAY_PASS_LATER: Final = frozenset({408, 425, 429})

@@ -1,4 +1,4 @@
-"""The ledger of accepted batches of votes, `data/batches.csv`: what each held when it came."""
+"""The files of votes, and the ledger of those that were accepted: what each held when it came."""
 
 import fcntl
 import time
@@ -12,11 +12,13 @@ from typing import Final
 import pandas as pd
 
 from rostfine.files import drop_half_written, written_whole
-from rostfine.labels.votes import LEDGER_NAME, vote_files
 from rostfine.schemas import Table, read_table
 
+KINDS: Final = (".csv", ".parquet")
 VOTES_FOLDER: Final = Path("data") / "votes"
-LEDGER: Final = Path("data") / LEDGER_NAME
+LEDGER_NAME: Final = ".batches.csv"
+"""Among the files of votes, so that DVC sees votes change when they are accepted, not before."""
+LEDGER: Final = VOTES_FOLDER / LEDGER_NAME
 LOCK: Final = Path("data") / ".batches.lock"
 BATCHES: Final = Table(
     {
@@ -40,6 +42,15 @@ class Accepted:
     accepted_at: str
 
 
+def vote_files(folder: Path) -> list[Path]:
+    """List the files of votes of `folder` in the order of their names; hidden ones are none yet."""
+    return sorted(
+        path
+        for path in folder.glob("*")
+        if path.suffix in KINDS and not path.name.startswith(".") and path.is_file()
+    )
+
+
 @contextmanager
 def ledger_held(workspace: Path) -> Iterator[None]:
     """Hold the ledger for this process; wait for one that holds it."""
@@ -55,9 +66,17 @@ def read_ledger(workspace: Path) -> dict[str, Accepted]:
 
     Raises TableError if it is damaged.
     """
-    path = workspace / LEDGER
+    return ledger_of(workspace / VOTES_FOLDER) or {}
+
+
+def ledger_of(folder: Path) -> dict[str, Accepted] | None:
+    """Read the ledger in a folder of votes; None if nothing was ever collected there.
+
+    Raises TableError if it is damaged.
+    """
+    path = folder / LEDGER_NAME
     if not path.exists():
-        return {}
+        return None
     table = read_table(path, BATCHES)[list(BATCHES.columns)]
     return {
         str(file): Accepted(int(count), int(n_bytes), str(digest), at.isoformat())

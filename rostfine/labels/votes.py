@@ -3,50 +3,40 @@
 import logging
 from collections.abc import Collection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from rostfine.errors import TableError, VoteError
+from rostfine.labels.ledger import Accepted, ledger_of, vote_files
 from rostfine.schemas import GRADES, VOTES, Table, read_table, typed
 
 log = logging.getLogger(__name__)
 
-KINDS: Final = (".csv", ".parquet")
-LEDGER_NAME: Final = "batches.csv"
-"""Beside the folder of votes: which of its files were accepted."""
 AS_TEXT: Final = Table(dict.fromkeys(VOTES.columns, "text"), optional=frozenset(VOTES.columns))
 """Any table of votes, whatever is wrong in it."""
-
-
-def vote_files(folder: Path) -> list[Path]:
-    """List the files of votes of `folder` in the order of their names; hidden ones are none yet."""
-    return sorted(
-        path
-        for path in folder.glob("*")
-        if path.suffix in KINDS and not path.name.startswith(".") and path.is_file()
-    )
 
 
 def read_votes(folder: Path, known_samples: Collection[str]) -> pd.DataFrame:
     """Read all `*.csv` and `*.parquet` of `folder` in the order of their names.
 
-    Where batches are collected, a faulty file that was not accepted is left out: it may be still
-    arriving, and is set aside if not.
+    Where batches are collected, of what was not accepted nothing is read.
 
     Raises VoteError with a line for each fault of each file, as `read_batch` finds them.
     """
-    accepted = _accepted(folder)
+    ledger = ledger_of(folder)
     parts, faults = [], list[str]()
     for path in vote_files(folder):
+        if ledger is not None and path.name not in ledger:
+            log.warning("%s: left out until it is collected ('rostfine votes collect')", path)
+            continue
         try:
-            parts.append(read_batch(path, known_samples))
+            accepted = ledger[path.name] if ledger else None
+            parts.append(_read_accepted(path, accepted, known_samples))
         except VoteError as error:
-            if accepted is None or path.name in accepted:
-                faults += error.faults
-            else:
-                log.warning("%s: left out, it is not collected yet: %s", path, error.faults[0])
+            faults += error.faults
     if faults:
         raise VoteError.of_faults(faults)
     if not parts:
@@ -71,16 +61,22 @@ def read_batch(path: Path, known_samples: Collection[str]) -> pd.DataFrame:
     return typed(votes[list(VOTES.columns)], VOTES)
 
 
-def _accepted(folder: Path) -> frozenset[str] | None:
-    """Name the files that were accepted; None where nothing is collected, only dropped."""
-    ledger = folder.with_name(LEDGER_NAME)
-    return frozenset(pd.read_csv(ledger, dtype=str)["file"]) if ledger.exists() else None
-
-
 def last_votes(votes: pd.DataFrame) -> pd.DataFrame:
     """Keep the last vote of each expert on each sample; of equal times the one read last."""
     in_time = votes.sort_values("voted_at", kind="stable")
     return in_time.drop_duplicates(["sample_id", "expert_id"], keep="last").reset_index(drop=True)
+
+
+def _read_accepted(
+    path: Path, accepted: Accepted | None, known_samples: Collection[str]
+) -> pd.DataFrame:
+    """Read a file as far as it was accepted; what was appended since waits for the next time."""
+    if accepted is None or path.stat().st_size <= accepted.n_bytes:
+        return read_batch(path, known_samples)
+    with TemporaryDirectory(prefix="rostfine-") as made, path.open("rb") as file:
+        as_it_was = Path(made) / path.name
+        as_it_was.write_bytes(file.read(accepted.n_bytes))
+        return read_batch(as_it_was, known_samples)
 
 
 def _readable(path: Path) -> pd.DataFrame:

@@ -8,9 +8,9 @@ import pandas as pd
 from rostfine.evaluation.comparison import SAMPLE
 from rostfine.evaluation.definitions import METRIC_NAMES
 from rostfine.evaluation.tables import ZERO_R
-from rostfine.labels.votes import last_votes, read_votes
+from rostfine.labels.votes import last_votes
 from rostfine.registry.model_card import CardFacts, Score
-from rostfine.schemas import CLIPS, FOLDS, GRADE_COLUMNS, GRADES, LABELS, read_table
+from rostfine.schemas import CLIPS, FOLDS, GRADE_COLUMNS, GRADES, LABELS, VOTES, read_table
 from rostfine.training.saved import read_settings
 
 SHOWN: Final = ("emd", "js", "mse", "hi", "macro_hi", "accuracy", "bacc_mean", "ece")
@@ -23,7 +23,7 @@ def card_facts(workspace: Path, experiment: str, name: str) -> CardFacts:
     """
     data = workspace / "data"
     clips = read_table(data / "clips.parquet", CLIPS)
-    votes = last_votes(read_votes(data / "votes", set(clips["sample_id"])))
+    votes = last_votes(read_table(data / "votes.parquet", VOTES))
     used = read_table(data / "folds.parquet", FOLDS)["sample_id"]
     clips, votes = clips[clips["sample_id"].isin(used)], votes[votes["sample_id"].isin(used)]
     labels = read_table(data / "labels.parquet", LABELS)

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, Any, Final
 
-from rostfine.errors import RegistryError
+from rostfine.errors import RegistryDownError, RegistryError
 from rostfine.registry.outbox import FOLDER, Outbox
 
 WRITER_LEAVES_WITHIN_S: Final = 5.0
@@ -53,7 +53,7 @@ def open_journal(workspace: Path, key: str) -> Journal:
     until = time.monotonic() + WRITER_LEAVES_WITHIN_S
     while not (journal := try_journal(outbox)):
         if time.monotonic() > until:
-            raise RegistryError(f"{outbox.folder}: another process tells MLflow of this run")
+            raise RegistryDownError(f"{outbox.folder}: another process tells MLflow of this run")
         time.sleep(0.1)
     if outbox.is_finished():
         journal.close()

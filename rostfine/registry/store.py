@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from rostfine.errors import RegistryError
+from rostfine.errors import RegistryDownError, RegistryError
 from rostfine.workspace import find_workspace
 
 TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
@@ -106,12 +106,12 @@ def open_experiment(client: Any, store: Store, name: str) -> str:
 
 @contextmanager
 def answering(store: Store) -> Iterator[None]:
-    """Turn whatever MLflow raises within into a RegistryError of one line."""
+    """Turn whatever MLflow raises within into a RegistryDownError of one line."""
     try:
         yield
     except _failures() as error:
         said = " ".join(str(error).split())
-        raise RegistryError(f"{store.uri}: the registry does not answer: {said}") from error
+        raise RegistryDownError(f"{store.uri}: the registry does not answer: {said}") from error
 
 
 def _failures() -> tuple[type[Exception], ...]:

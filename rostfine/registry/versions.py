@@ -9,7 +9,8 @@ from typing import Any, Final
 from rostfine.registry.places import fetch_file, keep_files
 from rostfine.registry.store import Store, answering, find_store, import_mlflow, open_client
 
-ABSENT: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
+INVALID: Final = "INVALID_PARAMETER_VALUE"
+ABSENT: Final = frozenset({"RESOURCE_DOES_NOT_EXIST", INVALID})
 """MLflow's codes for no such model or version, and for no such alias."""
 
 
@@ -86,7 +87,9 @@ def ask(client: Any, name: str, wanted: int | str) -> Version | None:
             return _read(client.get_model_version(name, str(wanted)))
         return _read(client.get_model_version_by_alias(name, wanted))
     except exceptions.MlflowException as error:
-        if error.error_code not in ABSENT:
+        # MLflow has this code for an alias that is not there, and for much else.
+        is_other = error.error_code == INVALID and "alias" not in str(error).lower()
+        if error.error_code not in ABSENT or is_other:
             raise
         return None
 

@@ -115,6 +115,7 @@ def study(new_workspace):
     """A study of 6 patients that `dvc repro` has gone through once."""
     workspace = new_workspace("simulated")
     workspace.run("rostfine", "simulate", ".", "--patients", "6")
+    workspace.run("rostfine", "votes", "collect")
     workspace.first_run = workspace.run("dvc", "repro")
     return workspace
 

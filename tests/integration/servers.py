@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from flows.servers import running
+from flows.servers import Process, running
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -80,6 +81,7 @@ class Lab:
         self.mlflow = f"http://127.0.0.1:{self.ports['mlflow']}"
         self.prefect = f"http://127.0.0.1:{self.ports['prefect']}/api"
         self.postgres: Path | None = None
+        self._servers: list[Process] = []
         (folder / "artifacts").mkdir()
 
     @property
@@ -100,6 +102,13 @@ class Lab:
 
     def stop(self) -> None:
         self._held.close()
+        self._servers.clear()
+
+    def kill(self) -> None:
+        """Kill MLflow's and Prefect's servers as they stand; PostgreSQL only stops."""
+        for server in self._servers:
+            os.killpg(server.pid, signal.SIGKILL)
+        self.stop()
 
     def end(self) -> None:
         self.stop()
@@ -159,7 +168,7 @@ class Lab:
         log = self._held.enter_context((self.folder / f"{name}.log").open("ab"))
         with chdir(ROOT):
             server = running(self._command(name), self._environment(name), log)
-            self._held.enter_context(server)
+            self._servers.append(self._held.enter_context(server))
 
     def _wait_for(self, name: str, health: str) -> None:
         give_up = time.monotonic() + 240

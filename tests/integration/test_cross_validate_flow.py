@@ -155,7 +155,7 @@ def test_a_lost_machine_is_tried_again_and_each_fold_keeps_its_one_artifact(grap
     assert told["state"] == "Completed"
     assert (graph.folder / "tries_of_rostfine").read_text() == "ll"
     assert {key: (a["data"], a["task"]) for key, a in progress_of(told).items()} == {
-        f"{name}-fold-{fold}": (100.0, name)
+        f"{name}-fold-{fold}": (100.0, f"cross_validate@{name}")
         for name in ("rostfine", "timesformer")
         for fold in (0, 1)
     }

@@ -74,26 +74,32 @@ def test_a_bad_cron_is_told_in_one_line_that_shows_a_good_one():
     )
 
 
-def test_each_new_batch_starts_one_run_and_a_failure_is_tried_again():
-    over, started = threading.Event(), []
-    looks = iter(["", "a", OSError("the disk is away"), "a", "a", "ab", "ab", "", "a"])
+def test_each_new_batch_starts_one_run_and_what_did_not_start_is_tried_again():
+    over, tried = threading.Event(), []
+    looks = iter(["", "a", OSError("the disk is away"), "a", "a", "ab", "ab", "ab", "", "a"])
+    answers = iter([ConnectionError("the server is away"), True, False, True, True])
+    last = ""
 
     def look() -> str:
+        nonlocal last
         seen = next(looks, None)
         if seen is None:
             over.set()
             return ""
         if isinstance(seen, OSError):
             raise seen
+        last = seen
         return seen
 
-    def start(seen: str) -> None:
-        started.append(seen)
-        if len(started) == 1:
-            raise ConnectionError("the server is away")
+    def start() -> bool:
+        tried.append(last)
+        answer = next(answers)
+        if isinstance(answer, ConnectionError):
+            raise answer
+        return answer
 
     watch(look, start, every_s=0.001, over=over).join(10)
-    assert started == ["a", "a", "ab", "a"]
+    assert tried == ["a", "a", "ab", "ab", "a"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of this")

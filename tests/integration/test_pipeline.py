@@ -187,6 +187,7 @@ def test_one_vote_more_runs_everything_from_aggregate_votes_on_and_not_cut_clips
         f"sample_id,expert_id,grade,voted_at\n{sample},newcomer,E,2026-11-01T12:00:00Z\n"
     )
     before = table(study, "data/labels.parquet").set_index("sample_id")
+    assert "1 accepted" in study.run("rostfine", "votes", "collect")
     output = study.run("dvc", "repro")
     after = table(study, "data/labels.parquet").set_index("sample_id")
     assert sorted(ran(output)) == sorted(VOTE_STAGES)

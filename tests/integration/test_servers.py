@@ -139,13 +139,13 @@ def test_whoever_has_no_password_is_turned_away(lab):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:::mlflow")
 @pytest.mark.filterwarnings("ignore:::alembic")
-def test_a_version_and_a_run_are_there_after_every_server_was_started_again(
+def test_a_version_and_a_run_are_there_after_every_server_was_killed_and_started_again(
     lab, workspace, client, tmp_path
 ):
     done = put(save_tiny_model(tmp_path), workspace)
     track(workspace)
     seen = finished_runs(lab)
-    lab.stop()
+    lab.kill()
     assert status_of(f"{lab.mlflow}/health") == 0
     lab.start()
     found = open_client(find_store()).get_model_version_by_alias("rostfine", "champion")

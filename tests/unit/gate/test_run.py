@@ -47,7 +47,9 @@ class Lab:
         self.ids = [f"S{row:02}" for row in range(CLIPS)]
         self.patients = [f"P{row % 12:02}" for row in range(CLIPS)]
         self.write("data/labels", self.shares(self.labels), n_votes=10, mode="A", agreement=0.5)
-        self.write("data/images", brightness=0.5, contrast=0.1, sharpness=0.02)
+        self.write(
+            "data/images", patient_id=self.patients, brightness=0.5, contrast=0.1, sharpness=0.02
+        )
         self.write("data/folds", fold=np.arange(CLIPS) % 12 % 3)
         clips = {"video_id": self.patients, "patient_id": self.patients, "status": "ok"}
         self.write("data/clips", **clips)

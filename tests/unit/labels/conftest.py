@@ -18,7 +18,7 @@ class Lab:
 
     @property
     def ledger(self) -> Path:
-        return self.workspace / "data" / "batches.csv"
+        return self.workspace / "data" / "votes" / ".batches.csv"
 
     @property
     def rejected(self) -> Path:

@@ -72,16 +72,12 @@ def test_of_equal_times_the_row_read_last_counts():
     assert last_votes(votes)["grade"].tolist() == ["B"]
 
 
-def test_where_batches_are_collected_a_faulty_one_that_was_not_accepted_is_left_out(
-    tmp_path, caplog
-):
-    folder = tmp_path / "votes"
-    folder.mkdir()
-    (folder / "good.csv").write_text(HEADER + "s1,e1,A,2026-01-01\n")
-    (folder / "bad.csv").write_text(HEADER + "s1,e2,Z,2026-01-01\n")
-    (tmp_path / "batches.csv").write_text("file\ngood.csv\n")
-    assert read_votes(folder, {"s1"})["expert_id"].to_list() == ["e1"]
-    assert "bad.csv: left out, it is not collected yet" in caplog.text
-    (tmp_path / "batches.csv").write_text("file\ngood.csv\nbad.csv\n")
-    with pytest.raises(VoteError, match="unknown grade 'Z'"):
-        read_votes(folder, {"s1"})
+def test_where_batches_are_collected_only_what_was_accepted_is_read(tmp_path, caplog):
+    first = HEADER + "s1,e1,A,2026-01-01\n"
+    (tmp_path / "grown.csv").write_text(first + "s1,e2,B,2026-01-0")
+    (tmp_path / "arriving.csv").write_text(HEADER + "s1,e3,C,2026-01-01\n")
+    (tmp_path / ".batches.csv").write_text(
+        f"file,rows,bytes,sha256,accepted_at\ngrown.csv,1,{len(first)},00,2026-01-01\n"
+    )
+    assert read_votes(tmp_path, {"s1"})["expert_id"].to_list() == ["e1"]
+    assert "arriving.csv: left out until it is collected" in caplog.text
