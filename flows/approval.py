@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from prefect import get_run_logger
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from pydantic import Field
@@ -21,7 +22,7 @@ class Approval(RunInput):
     """May the challenger take the champion's place? Its numbers are among the run's artifacts."""
 
     approve: bool = Field(description="Whether the challenger becomes the champion.")
-    by: str = Field(description="Who says so.")
+    by: str = Field(min_length=1, description="Who says so.")
     why: str = ""
 
 
@@ -41,6 +42,12 @@ def ask(decision: Decision, workspace: Path, hours: float) -> str:
     Returns what came of it, in a line. If nobody answers in time, Prefect marks the run as failed,
     and the next one asks again.
     """
+    get_run_logger().info(
+        "version %d has passed and waits for a person: Resume on this run's page asks for the "
+        "answer, or 'rostfine promote %d' gives it",
+        decision.challenger,
+        decision.challenger,
+    )
     answer = pause_flow_run(
         wait_for_input=Approval,
         timeout=max(1, round(hours * 3600)),

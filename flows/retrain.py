@@ -39,7 +39,8 @@ def retrain(workspace: Path = Path(), batch: str | None = None) -> State[Any]:
     if decision and is_wanted(decision, workspace):
         # The workspace is free again: a person may take days to answer.
         said.append(ask(decision, workspace, params.gate.approval_hours))
-    return Completed(name=None if stages else "Skipped", message="; ".join(said))
+    name = "Rejected" if votes.rejected else None if stages else "Skipped"
+    return Completed(name=name, message="; ".join(said))
 
 
 def _run_all(workspace: Path, params: RetrainParams) -> list[str]:

@@ -174,7 +174,10 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     missing = [name for name in table.columns if name not in frame and name not in table.optional]
     if missing:
         wanted, found = ", ".join(table.columns), ", ".join(map(str, frame.columns))
-        raise TableError(f"{path}: no column {', '.join(missing)}; wanted {wanted}; found {found}")
+        hint = "; columns are separated by commas here" if ";" in found else ""
+        raise TableError(
+            f"{path}: no column {', '.join(missing)}; wanted {wanted}; found {found}{hint}"
+        )
     faults: list[str] = []
     for name, kind in table.columns.items():
         if name in frame:

@@ -73,3 +73,9 @@ def test_a_written_table_reads_back_the_same(tmp_path):
     back = read_table(tmp_path / "folds.parquet", FOLDS)
     assert back.columns.tolist() == ["sample_id", "fold"]
     assert back["fold"].tolist() == [0, 1]
+
+
+def test_a_table_with_semicolons_is_told_what_separates_columns(tmp_path):
+    (tmp_path / "votes.csv").write_text("sample_id;expert_id;grade;voted_at\ns;e;A;2026-01-01\n")
+    with pytest.raises(TableError, match="columns are separated by commas here"):
+        read_table(tmp_path / "votes.csv", VOTES)
