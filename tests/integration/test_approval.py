@@ -113,3 +113,14 @@ def test_a_yes_promotes_and_tells_who_said_so(lab, tmp_path):
     assert version.aliases == (CHAMPION,)
     assert f"version {version.version} is champion, approved by Dr. Yes" in said
     assert kept_answer(version, lab, tmp_path)["by"] == "Dr. Yes"
+
+
+def test_both_models_every_check_and_the_votes_are_shown_with_the_run(lab):
+    with get_client(sync_client=True) as client:
+        shown = {artifact.key: artifact for artifact in client.read_artifacts()}
+    assert {"votes", "champion-challenger", "gate"} <= set(shown)
+    assert json.loads(shown["champion-challenger"].data) == [
+        {"metric": "EMD", "challenger": "0.1000"}
+    ]
+    assert "| ✓ | beats ZeroR | emd minus ZeroR's -0.2 |" in shown["gate"].data
+    assert "reports/index.html" in shown["gate"].data

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import psutil
@@ -31,7 +30,6 @@ from tests.integration.servers import (
     read_compose,
     status_of,
 )
-from tests.unit.registry.conftest import EXPERIMENT, SETTINGS, put
 
 COMPOSE = ROOT / "compose.yaml"
 QUICK = """
@@ -139,19 +137,20 @@ def test_whoever_has_no_password_is_turned_away(lab):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:::mlflow")
 @pytest.mark.filterwarnings("ignore:::alembic")
-def test_a_version_and_a_run_are_there_after_every_server_was_killed_and_started_again(
-    lab, workspace, client, tmp_path
-):
-    done = put(save_tiny_model(tmp_path), workspace)
-    track(workspace)
+def test_a_retrained_model_and_its_run_outlive_servers_that_are_killed(lab, new_workspace, client):
+    study = new_workspace("lab_retrained")
+    study.run("rostfine", "simulate", ".", "--patients", "4")
+    study.run("python", "-m", "flows.retrain", ".")
+    before = open_client(find_store()).get_model_version_by_alias("rostfine", "champion")
     seen = finished_runs(lab)
     lab.kill()
     assert status_of(f"{lab.mlflow}/health") == 0
     lab.start()
     found = open_client(find_store()).get_model_version_by_alias("rostfine", "champion")
-    assert (str(found.version), found.run_id) == (done.version, done.run_id)
-    assert load("models:/rostfine@champion").settings == SETTINGS
-    assert finished_runs(lab) == seen == {"track": "Completed"}
+    assert (found.version, found.run_id) == (before.version, before.run_id)
+    clip = next((study.folder / "data" / "clips").glob("*.npz"))
+    assert sum(load("models:/rostfine@champion").predict_clip(clip).values()) == pytest.approx(1)
+    assert finished_runs(lab) == seen == {"retrain": "Completed"}
 
 
 @needs_postgres
@@ -205,24 +204,6 @@ def test_ray_lets_in_who_knows_the_token_and_nobody_else(services):
         wait_until(lambda: subprocess.run(health, env=shared, check=False).returncode == 0, 120)
         assert calculate(SECRETS["RAY_AUTH_TOKEN"]) == "42\n"
         assert calculate("another-token") == ""
-
-
-def save_tiny_model(folder: Path) -> Path:
-    import torch
-
-    from rostfine.models import build_model
-    from rostfine.training.saved import save_model
-
-    with torch.random.fork_rng():
-        model = build_model(EXPERIMENT.model, EXPERIMENT.input)
-    save_model(folder / "final", model, SETTINGS)
-    return folder / "final"
-
-
-def track(workspace: Path) -> None:
-    command = [sys.executable, "-m", "flows.track", "."]
-    done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def ask(lab: Lab, path: str):

@@ -63,9 +63,12 @@ def lab(new_workspace):
         gate__bootstrap=1000,
     )
 
-    def night(name: str, batch: pd.DataFrame) -> str:
-        batch.to_csv(votes.with_name(f"{name}.csv"), index=False)
-        return workspace.run("python", "-m", "flows.retrain", ".")
+    def night(name: str, batch: pd.DataFrame, *, posted: bool = False) -> str:
+        folder = workspace.folder.parent if posted else votes.parent
+        path = folder / f"{name}.csv"
+        batch.to_csv(path, index=False)
+        more = ["--batch", str(path)] if posted else []
+        return workspace.run("python", "-m", "flows.retrain", ".", *more)
 
     return workspace, careful, night
 
@@ -93,7 +96,7 @@ def test_the_first_night_makes_a_champion(lab):
 
 def test_the_second_night_brings_better_labels_and_a_better_champion(lab):
     _, careful, night = lab
-    printed = night("2-careful", careful)
+    printed = night("2-careful", careful, posted=True)
     said = decision(lab)
     assert (said["challenger"], said["champion"], said["verdict"]) == (2, 1, PASSED)
     assert said["metrics"]["challenger"]["emd"] < said["metrics"]["champion"]["emd"]
