@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from prefect import Task, flow, get_run_logger, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.alone import alone
-from rostfine.errors import TEMPORARY, RostfineError
+from flows.dvc import may_pass_later
 from rostfine.labels.batches import collect_batches
 from rostfine.labels.collection import Collection
 from rostfine.labels.incoming import bring_in
@@ -19,12 +19,7 @@ from rostfine.params import load_params
 ARTIFACT = "votes"
 
 
-def _may_pass_later(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, RostfineError) and error.exit_code == TEMPORARY
-
-
-@task(retries=3, retry_delay_seconds=[5, 30, 120], retry_condition_fn=_may_pass_later)
+@task(retries=3, retry_delay_seconds=[5, 30, 120], retry_condition_fn=may_pass_later)
 def take_in(workspace: Path, batch: str | None) -> Collection:
     """Bring in `batch`, a path or URL, if there is one; then look at every file of data/votes.
 

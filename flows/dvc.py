@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from flows.alone import GROUP
 from flows.groups import end_group, noted
-from rostfine.errors import TEMPORARY
+from rostfine.errors import TEMPORARY, RostfineError
 
 DVC = (sys.executable, "-m", "dvc")
 # DVC has one exit code for all failures, but says with which a stage ended.
@@ -38,7 +38,9 @@ class StageFailed(RuntimeError):
 def may_pass_later(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
     """Retry where a cluster or a server failed; bad input never passes the second time."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, StageFailed) and error.may_pass_later
+    if isinstance(error, StageFailed):
+        return error.may_pass_later
+    return isinstance(error, RostfineError) and error.exit_code == TEMPORARY
 
 
 def stage_names(workspace: Path) -> list[str]:

@@ -12,7 +12,7 @@ from flows.alone import alone
 from flows.dvc import is_up_to_date
 from flows.stage import run_stage
 
-STAGES: Final = ("cut_clips", "measure_motility", "review_tracks")
+STAGES: Final = ("cut_clips", "measure_motility", "measure_images", "review_tracks")
 
 
 @flow(name="track")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -112,7 +113,9 @@ def test_a_server_ends_also_with_a_parent_that_is_killed():
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         pid = int(parent.stdout.readline())
         parent.kill()
-    wait_until(lambda: not psutil.pid_exists(pid), 10)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(10)
+    assert not psutil.pid_exists(pid)
 
 
 def test_a_taken_port_is_told_in_one_line(served):

@@ -40,6 +40,9 @@ stages:
   measure_motility:
     cmd: echo measured > motility.txt
     outs: [motility.txt]
+  measure_images:
+    cmd: echo looked > images.txt
+    outs: [images.txt]
   review_tracks:
     cmd: echo reviewed > page.txt
     outs: [page.txt]

@@ -77,8 +77,10 @@ def test_a_flag_changes_its_key_and_no_other_and_can_be_read_from_the_experiment
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_published_name_is_a_model_that_can_be_built(name: str) -> None:
+    experiment = to_experiment(Flags(model_name=name, num_frame=8, pretrained="False"))
     with torch.device("meta"):
-        build_experiment(to_experiment(Flags(model_name=name, num_frame=8, pretrained="False")))
+        model = build_experiment(experiment)
+    assert sum(weight.numel() for weight in model.parameters()) > 1e6
 
 
 def test_pretrained_weights_are_those_of_the_model(tmp_path: Path) -> None:
