@@ -16,7 +16,7 @@ setup: .venv/.ready ## Install everything into .venv, from requirements.lock
 	@echo "Setting up .venv (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || $(BIN)/python -m pip install --quiet uv
-	@uv pip install --compile-bytecode --python $(BIN)/python -r requirements.lock
+	@UV_COMPILE_BYTECODE_TIMEOUT=900 uv pip install --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
