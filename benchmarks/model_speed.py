@@ -30,6 +30,7 @@ from rostfine.models import build_model
 from rostfine.models.inference import fold_time
 from rostfine.params import AugmentParams, LossParams, load_params
 from rostfine.training.data import Samples
+from rostfine.training.grades import Grades
 from rostfine.training.loop import fit
 from rostfine.training.team import Team
 
@@ -133,7 +134,7 @@ def train(batch: int, count: int, device: str = "cpu", **changes: object) -> dic
     def mark(epoch: object) -> None:
         marks.append((time.perf_counter(), time.process_time()))
 
-    fit(samples, settings, team=Team(torch.device(device)), on_epoch=mark)
+    fit(samples, Grades(settings), team=Team(torch.device(device)), on_epoch=mark)
     walls, cpus = zip(*marks, strict=True)
     steps = count // batch
     return {

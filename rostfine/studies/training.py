@@ -12,10 +12,11 @@ from rostfine.params import Params
 from rostfine.studies.settings import Study
 from rostfine.training.cross_validate import begin, gather, job_of, plan, prepare
 from rostfine.training.fits import Fit
+from rostfine.training.jobs import Task
 from rostfine.training.live import Live
 from rostfine.training.ray_train import train_fits
 from rostfine.training.work import shared_work
-from rostfine.training.worker import Job, Task
+from rostfine.training.worker import GradeJob
 
 
 def train_study(params: Params, study: Study) -> None:
@@ -34,8 +35,8 @@ def train_study(params: Params, study: Study) -> None:
         prepare(job, todo[name])
         begin(job, study.run_folder(name))
     tasks = _list_tasks(jobs, todo)
-    epochs = {task.name: task.job.settings.experiment.fit.epochs for task in tasks}
-    done = {task.name: epochs_done(task) for task in tasks}
+    epochs = {task.name: task.job.epochs for task in tasks}
+    done = {task.name: task.epochs_done for task in tasks}
     with Live(study.name, epochs, done=done) as live:
         train_fits(tasks, params.training, watcher=live)
     for name, job in jobs.items():
@@ -64,12 +65,7 @@ def plan_folds(params: Params, study: Study, name: str) -> list[Fit]:
     return [fit for fit in plan(Path(), whole, name) if fit.held_out is not None]
 
 
-def epochs_done(task: Task) -> int:
-    """Count the epochs of a task that are done already."""
-    return task.job.epochs_done([task.fit])[task.fit.folder]
-
-
-def _job_of(params: Params, study: Study, name: str) -> Job:
+def _job_of(params: Params, study: Study, name: str) -> GradeJob:
     # A study asks how good a model is, and wants no final one.
     experiment = dataclasses.replace(study.experiments[name], final="all_data")
     called = f"{study.name}.{name}"
@@ -78,7 +74,7 @@ def _job_of(params: Params, study: Study, name: str) -> Job:
     return dataclasses.replace(job, work=shared_work(job.work, params.experiments))
 
 
-def _list_tasks(jobs: Mapping[str, Job], todo: Mapping[str, list[Fit]]) -> list[Task]:
+def _list_tasks(jobs: Mapping[str, GradeJob], todo: Mapping[str, list[Fit]]) -> list[Task]:
     """List each fit once, even where two experiments are the same."""
     tasks = dict[Path, Task]()
     for name, job in jobs.items():

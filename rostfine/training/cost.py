@@ -22,7 +22,7 @@ from rostfine.training.fits import Fit
 from rostfine.training.folds import split_for
 from rostfine.training.placement import Placement, place
 from rostfine.training.trial import TRIAL_S, Pace, are_blank, try_out
-from rostfine.training.worker import Job
+from rostfine.training.worker import GradeJob
 
 RAY_START_S: Final = 33.0
 """What Ray takes to start a trainer with its workers (25 s), and all to end."""
@@ -82,7 +82,7 @@ def check_ready(workspace: Path) -> None:
             raise InputError(f"{path}: no such file; run 'dvc repro make_folds' first")
 
 
-def estimate(job: Job, todo: Sequence[Fit], *, trial_s: float = TRIAL_S) -> Cost:
+def estimate(job: GradeJob, todo: Sequence[Fit], *, trial_s: float = TRIAL_S) -> Cost:
     """Say what the fits of an experiment will take on this machine, after a trial.
 
     Its steps take about `trial_s`. Nothing of the workspace is changed.
@@ -183,7 +183,7 @@ def _share_of(todo: Fit, data: TrainingData, experiment: ExperimentParams) -> Sh
     return Share(*(int(mask.sum()) for mask in (split.train, split.choose, split.held_out)))
 
 
-def _notes(job: Job, data: TrainingData, pace: Pace, placement: Placement) -> Iterator[str]:
+def _notes(job: GradeJob, data: TrainingData, pace: Pace, placement: Placement) -> Iterator[str]:
     if os.environ.get("RAY_ADDRESS"):
         yield "tried on this machine, and counted as if it ran here, not on the cluster"
     if are_blank(data):

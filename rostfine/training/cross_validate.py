@@ -20,12 +20,13 @@ from rostfine.training.data import load_training_data
 from rostfine.training.epoch import StatusWatcher
 from rostfine.training.fits import Fit
 from rostfine.training.folds import PREDICTIONS_FILE, split_for
-from rostfine.training.loop import start_model
+from rostfine.training.grades import start_model
+from rostfine.training.jobs import Task
 from rostfine.training.ray_train import train_fits
 from rostfine.training.saved import ModelSettings
 from rostfine.training.team import CPU
 from rostfine.training.work import work_on
-from rostfine.training.worker import Job, Task, load_for
+from rostfine.training.worker import GradeJob, load_for
 from rostfine.variants import Variant, named_variant
 
 logger = logging.getLogger(__name__)
@@ -43,15 +44,15 @@ def plan(workspace: Path, params: Params, name: str) -> list[Fit]:
     return todo + [Fit(None)] * (params.experiments[name].final == "all_data")
 
 
-def job_of(workspace: Path, params: Params, name: str) -> Job:
+def job_of(workspace: Path, params: Params, name: str) -> GradeJob:
     """Return what is to be trained, where: known by its settings, its data and the code."""
     settings = ModelSettings(name, "", "", params.experiments[name], params.tracking, params.clips)
     workspace = workspace.resolve()
     work = work_on(workspace, settings, workers_per_fold=params.training.workers_per_fold)
-    return Job(settings, params.training, work, workspace)
+    return GradeJob(settings, params.training, work, workspace)
 
 
-def prepare(job: Job, todo: Sequence[Fit]) -> None:
+def prepare(job: GradeJob, todo: Sequence[Fit]) -> None:
     """Make the folder of a job, standing in its workspace, after what would fail in every worker.
 
     Raises FoldError for folds that cannot be trained on and InputError for settings that cannot.
@@ -78,7 +79,7 @@ def prepare(job: Job, todo: Sequence[Fit]) -> None:
 
 
 def cross_validate(
-    job: Job, todo: Sequence[Fit], run_folder: Path, *, watcher: StatusWatcher | None = None
+    job: GradeJob, todo: Sequence[Fit], run_folder: Path, *, watcher: StatusWatcher | None = None
 ) -> dict[str, dict[str, float]]:
     """Do the fits of an experiment, fill `run_folder`, and return the metrics by fold.
 
@@ -93,7 +94,7 @@ def cross_validate(
     return gather(job, todo, run_folder)
 
 
-def begin(job: Job, run_folder: Path) -> None:
+def begin(job: GradeJob, run_folder: Path) -> None:
     """Empty the run folder of a job, and do once what all of its fits would do."""
     # What an earlier run with other folds left there must not pass for a part of this one.
     shutil.rmtree(run_folder, ignore_errors=True)
@@ -101,7 +102,7 @@ def begin(job: Job, run_folder: Path) -> None:
     _condense_once(job)
 
 
-def gather(job: Job, todo: Sequence[Fit], run_folder: Path) -> dict[str, dict[str, float]]:
+def gather(job: GradeJob, todo: Sequence[Fit], run_folder: Path) -> dict[str, dict[str, float]]:
     """Fill the run folder of an experiment from its fits, and return the metrics by fold."""
     experiment = job.settings.experiment
     for fit in todo:
@@ -134,7 +135,7 @@ def _load_once(experiment: ExperimentParams, run_folder: Path) -> None:
         beside.write_text(text)
 
 
-def _condense_once(job: Job) -> None:
+def _condense_once(job: GradeJob) -> None:
     """Make the features of a frozen encoder, on which all fits are trained."""
     if job.settings.experiment.fit.freeze == "none":
         return
@@ -145,7 +146,7 @@ def _condense_once(job: Job) -> None:
         torch.cuda.empty_cache()
 
 
-def _device_of(job: Job) -> torch.device:
+def _device_of(job: GradeJob) -> torch.device:
     gpu = torch.cuda.is_available() and job.training.device != "cpu"
     return torch.device("cuda") if gpu else CPU
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,22 @@ from rostfine.clips.store import read_frames
 from rostfine.errors import FoldError
 from rostfine.schemas import CLIPS, FOLDS, GRADE_COLUMNS, LABELS, read_table
 
-Clips = UInt8[Tensor, "clip frame row col chan"] | Float32[Tensor, "clip token dim"] | ClipFiles
+
+@runtime_checkable
+class Stored(Protocol):
+    """Clips that stay in their files until they are wanted: ClipFiles, and the like."""
+
+    def __len__(self) -> int:
+        """Count the clips."""
+
+    def take(self, rows: Int64[Tensor, " taken"]) -> "Stored":
+        """Return some of the clips, unread."""
+
+    def read(self, rows: Int64[Tensor, " taken"]) -> UInt8[Tensor, "taken frame row col chan"]:
+        """Read some of the clips. Raises ClipError naming the file of one that it cannot."""
+
+
+Clips = UInt8[Tensor, "clip frame row col chan"] | Float32[Tensor, "clip token dim"] | Stored
 """In memory; as the features that an encoder found in them; or in their files."""
 
 SUM_TOLERANCE: Final = 1e-4
@@ -26,13 +41,13 @@ ROOM: Final = 0.4
 
 @dataclass(frozen=True)
 class Samples:
-    """What a fit is given: clips, soft labels and, where the model wants it, speeds.
+    """What a fit is given: clips, labels and, where the model wants it, speeds.
 
     `names` are those of the samples, for messages.
     """
 
     frames: Clips
-    labels: Float32[Tensor, "clip grade"]
+    labels: Float32[Tensor, "clip label"]
     speeds: Float32[Tensor, " clip"] | None = None
     names: tuple[str, ...] = ()
 
@@ -40,7 +55,7 @@ class Samples:
         """Return some of the samples."""
         speeds = None if self.speeds is None else self.speeds[rows]
         here = self.frames
-        frames = here.take(rows) if isinstance(here, ClipFiles) else here[rows]
+        frames = here[rows] if isinstance(here, Tensor) else here.take(rows)
         names = tuple(self.names[row] for row in rows.tolist()) if self.names else ()
         return Samples(frames, self.labels[rows], speeds, names)
 

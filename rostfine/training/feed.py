@@ -1,20 +1,21 @@
 """What a model is fed, batch by batch: kept on its device, or read while it is at work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from rostfine.clips.dataset import ClipFiles
-from rostfine.clips.transforms import to_input
-from rostfine.params import InputParams
-from rostfine.training.data import Samples
+from rostfine.training.data import Samples, Stored
 from rostfine.video.ahead import read_ahead
 
 AT_ONCE = 64
 """Clips whose input is made at once."""
+
+
+ToInput = Callable[[Tensor], Tensor]
+"""Makes of stored clips what a model sees."""
 
 
 class Feed:
@@ -25,33 +26,33 @@ class Feed:
     already (`condensed`).
     """
 
-    def __init__(self, samples: Samples, params: InputParams, device: torch.device) -> None:
-        self.params, self.device = params, device
+    def __init__(self, samples: Samples, to_input: ToInput, device: torch.device) -> None:
+        self.to_input, self.device = to_input, device
         frames = samples.frames
         self.condensed = isinstance(frames, Tensor) and frames.is_floating_point()
-        self.is_input = self.condensed or _is_smaller(samples, params)
+        self.is_input = self.condensed or _is_smaller(samples, to_input)
         if isinstance(frames, Tensor) and self.is_input and not self.condensed:
-            parts = [to_input(part.to(device), params) for part in torch.split(frames, AT_ONCE)]
-            self.clips: Tensor | ClipFiles = torch.cat(parts)
+            parts = [to_input(part.to(device)) for part in torch.split(frames, AT_ONCE)]
+            self.clips: Tensor | Stored = torch.cat(parts)
         else:
-            self.clips = frames if isinstance(frames, ClipFiles) else frames.to(device)
+            self.clips = frames.to(device) if isinstance(frames, Tensor) else frames
 
     def batches(self, parts: Sequence[Int64[Tensor, " _row"]]) -> Iterator[Float[Tensor, "..."]]:
         """Yield the input of each part: (batch, chan, frame, row, col) or (batch, token, dim)."""
         clips = self.clips
-        if isinstance(clips, ClipFiles):
+        if not isinstance(clips, Tensor):
             with closing(read_ahead(clips.read(rows) for rows in parts)) as read:
                 for frames in read:
-                    yield to_input(frames.to(self.device, non_blocking=True), self.params)
+                    yield self.to_input(frames.to(self.device, non_blocking=True))
             return
         for rows in parts:
             taken = clips[rows.to(self.device)]
-            yield taken if self.is_input else to_input(taken, self.params)
+            yield taken if self.is_input else self.to_input(taken)
 
 
-def _is_smaller(samples: Samples, params: InputParams) -> bool:
-    if isinstance(samples.frames, ClipFiles) or not len(samples.frames):
+def _is_smaller(samples: Samples, to_input: ToInput) -> bool:
+    if not isinstance(samples.frames, Tensor) or not len(samples.frames):
         return False
     first = samples.frames[:1]
-    made = to_input(first, params)
+    made = to_input(first)
     return made.nbytes <= first.nbytes

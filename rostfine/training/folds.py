@@ -21,8 +21,8 @@ from rostfine.training.checkpoint import Checkpoints
 from rostfine.training.choosing import choose_validation
 from rostfine.training.data import TrainingData
 from rostfine.training.epoch import Epoch
-from rostfine.training.feed import Feed
 from rostfine.training.fits import Fit
+from rostfine.training.grades import Grades
 from rostfine.training.loop import ALONE, Fitted, fit
 from rostfine.training.passing import predict_fed
 from rostfine.training.saved import SETTINGS, WEIGHTS, ModelSettings, save_model
@@ -92,9 +92,10 @@ def train_fold(
         data.samples.take(torch.from_numpy(np.flatnonzero(mask)))
         for mask in (split.train, split.choose, split.held_out)
     )
+    recipe = Grades(experiment)
     done = fit(
         train,
-        experiment,
+        recipe,
         on_epoch=on_epoch,
         chooses=choose if split.choose.any() else None,
         team=team,
@@ -102,7 +103,7 @@ def train_fold(
     )
     if not team.leads:
         return None
-    feed = Feed(held_out, experiment.input, team.device)
+    feed = recipe.feed(held_out, team.device)
     table = None
     if split.held_out.any():
         predicted = predict_fed(done.model, feed, held_out, batch=experiment.fit.batch)

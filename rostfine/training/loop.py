@@ -14,22 +14,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rostfine.clips.augment import augment, draw
 from rostfine.errors import TrainingError
-from rostfine.losses import objective
-from rostfine.models import build_experiment
-from rostfine.models.pretrained import load_pretrained
-from rostfine.models.weight_report import LoadReport
-from rostfine.params import ExperimentParams
 from rostfine.training.balance import draw_order, loss_weights
 from rostfine.training.batches import Part, cut_batch
 from rostfine.training.checkpoint import Checkpoint, Checkpoints
 from rostfine.training.data import Samples
 from rostfine.training.epoch import Epoch, Terms
-from rostfine.training.feed import Feed
-from rostfine.training.frozen import freeze_encoder
-from rostfine.training.passing import as_terms, as_vector, measure, reader_of
+from rostfine.training.recipe import Recipe
 from rostfine.training.state import FitState, go_on_from, start_state, to_checkpoint
 from rostfine.training.team import Team, random_state
-from rostfine.variants import PUBLISHED_LABEL_SHIFT, named_variant
 
 ALONE: Final = Team()
 AUTOCAST: Final = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -53,14 +45,14 @@ def seeded(seed: int) -> Iterator[torch.Generator]:
 
 def fit(
     samples: Samples,
-    experiment: ExperimentParams,
+    recipe: Recipe,
     *,
     on_epoch: Callable[[Epoch], None],
     chooses: Samples | None = None,
     team: Team = ALONE,
     checkpoints: Checkpoints | None = None,
 ) -> Fitted:
-    """Train a fresh model for `experiment.fit.epochs` epochs.
+    """Train a fresh model of a recipe for `recipe.fit.epochs` epochs.
 
     `chooses` are the clips on which the epoch is chosen whose weights are returned; without them
     it is the last. With `checkpoints` it goes on after the last epoch of which there is one, and
@@ -68,22 +60,20 @@ def fit(
     called by the leader of the `team` alone, before the epoch's checkpoint is written: who goes on
     from a checkpoint may tell an epoch again, but never leaves one out.
 
-    Relative paths of `experiment.model.pretrained` start at the current folder.
+    Relative paths of pretrained weights start at the current folder.
 
     Raises TrainingError naming the epoch and the clips of the batch if the loss is not finite, or
     if a checkpoint cannot be written.
     """
-    with seeded(experiment.fit.seed) as generator:
-        model = start_model(experiment)[0].to(team.device)
-        if experiment.fit.freeze == "encoder":
-            freeze_encoder(model)
+    with seeded(recipe.fit.seed) as generator:
+        model = recipe.start().to(team.device)
         # All begin with the same weights; what a model drops at random is each one's own.
-        torch.manual_seed(experiment.fit.seed + team.rank)
-        fitting = _Fitting(model, samples, chooses, experiment, generator, team)
+        torch.manual_seed(recipe.fit.seed + team.rank)
+        fitting = _Fitting(model, samples, chooses, recipe, generator, team)
         kept = _agreed(checkpoints, team) if checkpoints else None
         if kept:
             go_on_from(fitting.state, kept, team.rank)
-        for number in range(len(fitting.state.history), experiment.fit.epochs):
+        for number in range(len(fitting.state.history), recipe.fit.epochs):
             epoch = fitting.go_through(number)
             if team.leads:
                 on_epoch(epoch)
@@ -91,15 +81,6 @@ def fit(
             if checkpoints:
                 team.obey(partial(_save, checkpoints, fitting.state, random))
         return Fitted(fitting.chosen().eval(), tuple(fitting.state.history))
-
-
-def start_model(experiment: ExperimentParams) -> tuple[nn.Module, LoadReport | None]:
-    """Build the model of an experiment as its training starts, with what became of its weights."""
-    model = build_experiment(experiment)
-    if experiment.model.pretrained is None:
-        return model, None
-    flat = named_variant(experiment.variant).flat_positions
-    return model, load_pretrained(model, experiment.model.pretrained, flat_positions=flat)
 
 
 def _agreed(checkpoints: Checkpoints, team: Team) -> Checkpoint | None:
@@ -132,33 +113,30 @@ class _Fitting:
         model: nn.Module,
         samples: Samples,
         chooses: Samples | None,
-        experiment: ExperimentParams,
+        recipe: Recipe,
         generator: torch.Generator,
         team: Team,
     ) -> None:
-        self.params, self.experiment, self.team = experiment.fit, experiment, team
-        self.variant = named_variant(experiment.variant)
+        self.params, self.recipe, self.team = recipe.fit, recipe, team
         self.samples, self.chooses = samples, chooses
         steps = -(-len(samples.labels) // self.params.batch)
         self.state = start_state(model, self.params, steps=steps, generator=generator)
         device = self.state.device
-        self.feed = Feed(samples, experiment.input, device)
-        self.choosing_feed = Feed(chooses, experiment.input, device) if chooses else None
+        self.feed = recipe.feed(samples, device)
+        self.choosing_feed = recipe.feed(chooses, device) if chooses else None
         self.labels = samples.labels.to(device)
         self.speeds = None if samples.speeds is None else samples.speeds.to(device)
         weights = loss_weights(samples.labels, self.params.balance)
         self.weights = None if weights is None else weights.to(device)
         if self.params.compile:
             model.compile()
-        self.forward = team.wrap(reader_of(model, self.feed))
-        self.branches: tuple[str, ...] = ()
+        self.forward = team.wrap(recipe.reader(model, self.feed))
 
     def go_through(self, number: int) -> Epoch:
         """Train for an epoch, and see how that does on the clips that choose."""
         started = time.perf_counter()
-        state, first = self.state, self.variant.selects_on_test_fold
+        state, first = self.state, self.recipe.looks_first
         lr = float(state.schedule.get_last_lr()[0])
-        # The published code looks before each epoch, so that its last one is never a candidate.
         valid = self._look(number - 1) if first else None
         train = self._train(number)
         valid = valid if first else self._look(number)
@@ -202,7 +180,7 @@ class _Fitting:
             )
         lengths = torch.tensor([len(rows) for rows in batches], device=self.state.device)
         sums = (torch.stack(steps) * lengths[:, None]).sum(dim=0)
-        return as_terms((sums / len(order)).tolist(), self.branches, self.experiment.loss.use_div)
+        return self.recipe.terms((sums / len(order)).tolist())
 
     def _step(self, rows: Tensor, parts: Sequence[Part], inputs: Iterator[Tensor]) -> Tensor:
         """Take one step by the gradients of a batch; return its terms, as a vector."""
@@ -239,17 +217,13 @@ class _Fitting:
         return nullcontext()
 
     def _objective(self, clips: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        experiment, here = self.experiment, rows.to(clips.device)
-        labels = self.labels[here]
-        if self.variant.shifted_labels and experiment.model.name == "rostfine":
-            labels = labels + PUBLISHED_LABEL_SHIFT
+        here = rows.to(clips.device)
+        speeds = None if self.speeds is None else self.speeds[here]
+        weights = None if self.weights is None else self.weights[here]
         dtype = AUTOCAST[self.params.precision]
         with torch.autocast(clips.device.type, dtype=dtype, enabled=dtype is not None):
-            output = self.forward(clips, None if self.speeds is None else self.speeds[here])
-        self.branches = output.branches
-        weights = None if self.weights is None else self.weights[here]
-        terms = objective(output, labels, experiment.loss, self.variant, weights)
-        return terms.total, as_vector(terms)
+            output = self.forward(clips, speeds)
+        return self.recipe.objective(output, clips, self.labels[here], weights)
 
     def _check(
         self, number: int, batches: tuple[Tensor, ...], steps: list[Tensor], first: int
@@ -273,6 +247,6 @@ class _Fitting:
         if self.choosing_feed is None or self.chooses is None or not self.team.leads:
             return None
         model = self.state.offered.eval()
-        terms = measure(model, self.choosing_feed, self.chooses, self.experiment)
+        terms = self.recipe.measure(model, self.choosing_feed, self.chooses)
         self.state.best.look(terms.averaged, number, model)
         return terms

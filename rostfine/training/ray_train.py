@@ -21,11 +21,10 @@ from rostfine.errors import ClusterError, RostfineError, TrainingError
 from rostfine.memory import keep_freed_memory
 from rostfine.params import TrainingParams
 from rostfine.training.board import Board
-from rostfine.training.data import TrainingData
 from rostfine.training.epoch import Epoch, StatusWatcher, Watchers
+from rostfine.training.jobs import Loader, Task
 from rostfine.training.placement import Placement, place
 from rostfine.training.team import Team, join_team
-from rostfine.training.worker import Loader, Task, do_fit
 
 logger = logging.getLogger(__name__)
 
@@ -193,7 +192,7 @@ def _work(config: dict[str, Any]) -> None:
     ray.train.report({})
 
 
-def _do(task: Task, number: int, data: TrainingData, team: Team, board: Any) -> None:
+def _do(task: Task, number: int, data: Any, team: Team, board: Any) -> None:
     """Do one fit; tell the board of each epoch, or why the fit failed."""
     import ray
 
@@ -208,7 +207,7 @@ def _do(task: Task, number: int, data: TrainingData, team: Team, board: Any) -> 
     begun = task.job.work.epochs_done(task.fit)
     post("went on" if begun else "training", f"after epoch {begun}" if begun else "")
     try:
-        do_fit(task.fit, data, task.job, on_epoch=on_epoch, team=team)
+        task.job.do(task.fit, data, on_epoch=on_epoch, team=team)
     except TrainingError as error:  # all of the team have met it
         ray.get(board.fail.remote(number, str(error)))
     except RuntimeError as error:

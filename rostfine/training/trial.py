@@ -33,15 +33,14 @@ from rostfine.models.outputs import Condensing
 from rostfine.params import ExperimentParams
 from rostfine.training.checkpoint import Checkpoints
 from rostfine.training.data import Samples, TrainingData, load_training_data
-from rostfine.training.feed import Feed
 from rostfine.training.fits import FOLDER, Fit
 from rostfine.training.folds import split_for
 from rostfine.training.frozen import condense_clips
+from rostfine.training.grades import Grades
 from rostfine.training.loop import fit
-from rostfine.training.passing import measure
 from rostfine.training.placement import Placement
 from rostfine.training.team import CPU, Team, join_team
-from rostfine.training.worker import Job, load_for
+from rostfine.training.worker import GradeJob, load_for
 
 TRIAL_S: Final = 30.0
 """What the steps of a trial may take; two are done all the same, if need be of fewer clips."""
@@ -77,7 +76,7 @@ def are_blank(data: TrainingData) -> bool:
     return isinstance(frames, ClipFiles) and not frames.paths[0].exists()
 
 
-def try_out(job: Job, todo: Fit, placement: Placement, trial_s: float) -> Pace:
+def try_out(job: GradeJob, todo: Fit, placement: Placement, trial_s: float) -> Pace:
     """Let as many processes try the fit as share this machine; return the mean of their paces."""
     # Each GPU has its worker for itself; CPU fits get into each other's way.
     world = placement.per_fit if placement.use_gpu else placement.workers
@@ -116,7 +115,7 @@ class _Terms:
     folder: Path
 
 
-def _try(rank: int, job: Job, todo: Fit, placement: Placement, terms: _Terms) -> Pace | None:
+def _try(rank: int, job: GradeJob, todo: Fit, placement: Placement, terms: _Terms) -> Pace | None:
     """What each process of the trial does; those that lead a team tell their pace."""
     keep_freed_memory()
     os.chdir(job.workspace)
@@ -165,7 +164,7 @@ def _agree(value: float) -> float:
     return float(held)
 
 
-def _load(job: Job, device: torch.device, *, sharers: int) -> TrainingData:
+def _load(job: GradeJob, device: torch.device, *, sharers: int) -> TrainingData:
     """Load the clips as a worker does, or, where there are none yet, blank ones."""
     experiment, cut = job.settings.experiment, job.settings.clips
     data = load_training_data(Path(), experiment.input.speed, keep=False)
@@ -185,7 +184,7 @@ def _time_encoding(samples: Samples, experiment: ExperimentParams) -> float:
 
     def encode(count: int) -> None:
         rows = torch.arange(count) % len(samples.labels)
-        clips = frames.read(rows) if isinstance(frames, ClipFiles) else frames[rows]
+        clips = frames[rows] if isinstance(frames, Tensor) else frames.read(rows)
         condense_clips(model, clips, experiment.input, device=device)
 
     first_s = _seconds(lambda: encode(1))
@@ -245,11 +244,12 @@ class _Trial:
         """Return the seconds for each clip that a model predicts."""
         experiment, device = self.experiment, self.team.device
         model = build_experiment(experiment).to(device).eval()
-        feed = Feed(samples, experiment.input, device)
+        recipe = Grades(experiment)
+        feed = recipe.feed(samples, device)
 
         def look(times: int = 1) -> None:
             for _ in range(times):
-                measure(model, feed, samples, experiment)
+                recipe.measure(model, feed, samples)
 
         found_s = _seconds(look)
         if found_s < LONG_S:
@@ -265,7 +265,7 @@ class _Trial:
         began = time.perf_counter()
         fit(
             train,
-            replace(self.experiment, fit=params),
+            Grades(replace(self.experiment, fit=params)),
             on_epoch=lambda epoch: told.append((time.perf_counter(), epoch.seconds)),
             team=self.team,
             checkpoints=Checkpoints(self.folder / f"{epochs}", {}),

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from rostfine.clips.dataset import ClipFiles
-from rostfine.errors import RostfineError
 from rostfine.params import TrainingParams
 from rostfine.progress import Advance, silent
 from rostfine.schemas import GRADE_COLUMNS
@@ -24,7 +23,9 @@ from rostfine.training.epoch import Epoch
 from rostfine.training.fits import FOLDER, Fit
 from rostfine.training.folds import history_of, train_fold
 from rostfine.training.frozen import condense_clips, kept_condensed
-from rostfine.training.loop import seeded, start_model
+from rostfine.training.grades import start_model
+from rostfine.training.jobs import Job, Task
+from rostfine.training.loop import seeded
 from rostfine.training.saved import ModelSettings
 from rostfine.training.team import Team
 from rostfine.training.work import Work
@@ -46,18 +47,44 @@ DECIDE_FEATURES: Final = (
 
 
 @dataclass(frozen=True)
-class Job:
-    """An experiment to be trained in `workspace`; it travels to each worker."""
+class GradeJob:
+    """An experiment to be trained in `workspace`: a `rostfine.training.jobs.Job`."""
 
     settings: ModelSettings
     training: TrainingParams
     work: Work
     workspace: Path
 
+    @property
+    def name(self) -> str:
+        """What a message calls it: its experiment."""
+        return self.settings.experiment_name
+
+    @property
+    def epochs(self) -> int:
+        """How many each of its fits has."""
+        return self.settings.experiment.fit.epochs
+
+    @property
+    def wants(self) -> object:
+        """Whatever decides what `load` returns."""
+        experiment = self.settings.experiment
+        features = self.work.key if experiment.fit.freeze == "encoder" else None
+        return self.workspace, self.training.clips, experiment.input.speed, features
+
+    def load(self, device: torch.device, *, sharers: int) -> TrainingData:
+        """Load clips, labels and folds. Raises InputError for what cannot be used."""
+        return load_for(self, device, sharers=sharers)
+
+    def do(
+        self, todo: Fit, data: TrainingData, *, team: Team, on_epoch: Callable[[Epoch], None]
+    ) -> None:
+        """Do one fit into its folder, and its curves into that of TensorBoard."""
+        do_fit(todo, data, self, team=team, on_epoch=on_epoch)
+
     def epochs_done(self, todo: Sequence[Fit]) -> dict[str, int]:
         """Count the epochs of each fit that are done already, by the name of its folder."""
-        whole, work = self.settings.experiment.fit.epochs, self.work
-        return {fit.folder: whole if work.is_done(fit) else work.epochs_done(fit) for fit in todo}
+        return {fit.folder: Task(fit.folder, fit, self).epochs_done for fit in todo}
 
     def history(self, todo: Sequence[Fit]) -> Iterator[tuple[str, Epoch]]:
         """Yield the epochs that earlier runs did, with the folder of their fit."""
@@ -66,58 +93,8 @@ class Job:
                 yield fit.folder, epoch
 
 
-@dataclass(frozen=True)
-class Task:
-    """A fit of a job, by the name that it goes by in what is told of it."""
-
-    name: str
-    fit: Fit
-    job: Job
-
-    @property
-    def is_done(self) -> bool:
-        """Tell whether it was done before."""
-        return self.job.work.is_done(self.fit)
-
-    @property
-    def label(self) -> str:
-        """What a message calls it."""
-        return f"{self.job.settings.experiment_name}, {self.fit.folder}"
-
-
-class Loader:
-    """Loads what the fits of jobs are given, and keeps it as long as the next job needs the same.
-
-    `sharers` processes of this machine do the same. All of a team load the same jobs in turn.
-    """
-
-    def __init__(self, team: Team, *, sharers: int) -> None:
-        self._team, self._sharers = team, sharers
-        self._wanted: object = None
-        self._held: TrainingData | str = ""
-
-    def load(self, job: Job) -> TrainingData | str:
-        """Return what a job needs, or why one of the team cannot use it."""
-        if self._wanted != _wants(job):
-            # Let go of before: there may not be room for both.
-            self._wanted, self._held = _wants(job), ""
-            try:
-                self._held, said = load_for(job, self._team.device, sharers=self._sharers), ""
-            except RostfineError as error:
-                said = str(error)
-            self._held = next(filter(None, self._team.collect(said)), self._held)
-        return self._held
-
-
-def _wants(job: Job) -> object:
-    """Return what decides what `load_for` returns."""
-    experiment = job.settings.experiment
-    features = job.work.key if experiment.fit.freeze == "encoder" else None
-    return job.workspace, job.training.clips, experiment.input.speed, features
-
-
 def load_for(
-    job: Job, device: torch.device, *, sharers: int = 1, advance: Advance = silent
+    job: GradeJob, device: torch.device, *, sharers: int = 1, advance: Advance = silent
 ) -> TrainingData:
     """Load what the fits of a job are given, standing in its workspace.
 
@@ -136,17 +113,13 @@ def load_for(
 
 
 def do_fit(
-    todo: Fit, data: TrainingData, job: Job, *, team: Team, on_epoch: Callable[[Epoch], None]
+    todo: Fit, data: TrainingData, job: GradeJob, *, team: Team, on_epoch: Callable[[Epoch], None]
 ) -> None:
     """Do one fit into its folder, and its curves into that of TensorBoard."""
     if not team.leads:
         train_fold(todo, data, job.settings, work=job.work, on_epoch=on_epoch, team=team)
         return
-    folder = Path(CURVES) / job.settings.experiment_name / todo.folder
-    begun = job.work.epochs_done(todo)
-    if not begun:
-        shutil.rmtree(folder, ignore_errors=True)
-    with closing(Curves(folder, todo.label, goes_on_from=begun)) as curves:
+    with curves_of(job, todo) as curves:
 
         def note(epoch: Epoch) -> None:
             curves.epoch(epoch)
@@ -162,7 +135,16 @@ def do_fit(
             curves.image("held_out", picture, job.settings.experiment.fit.epochs - 1)
 
 
-def _condensed(job: Job, data: TrainingData, device: torch.device, advance: Advance) -> Tensor:
+def curves_of(job: Job, todo: Fit) -> closing[Curves]:
+    """Open the curves of a fit, standing in its workspace; they go on where it does."""
+    folder = Path(CURVES) / job.name / todo.folder
+    begun = job.work.epochs_done(todo)
+    if not begun:
+        shutil.rmtree(folder, ignore_errors=True)
+    return closing(Curves(folder, todo.label, goes_on_from=begun))
+
+
+def _condensed(job: GradeJob, data: TrainingData, device: torch.device, advance: Advance) -> Tensor:
     experiment = job.settings.experiment
     decide = {k: v for k, v in job.work.identity.items() if k.startswith(DECIDE_FEATURES)}
     key = sha256(repr(sorted(decide.items())).encode()).hexdigest()

@@ -24,6 +24,7 @@ from rostfine.simulate.plan import StudySettings, plan_video
 from rostfine.simulate.scene import draw_frames
 from rostfine.simulate.sperm import quality
 from rostfine.training.data import Samples
+from rostfine.training.grades import Grades
 from rostfine.training.loop import fit
 from rostfine.video.crop import cut_square
 
@@ -105,7 +106,7 @@ def seen() -> Samples:
 
 @pytest.fixture(scope="module")
 def trained(seen: Samples) -> nn.Module:
-    return fit(seen, EXPERIMENT, on_epoch=lambda _: None).model
+    return fit(seen, Grades(EXPERIMENT), on_epoch=lambda _: None).model
 
 
 @pytest.mark.slow

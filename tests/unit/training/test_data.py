@@ -12,7 +12,7 @@ from rostfine.errors import FoldError
 from rostfine.params import InputParams
 from rostfine.schemas import CLIPS, GRADES
 from rostfine.training.data import fits_into, load_training_data
-from rostfine.training.feed import Feed
+from rostfine.training.grades import feed_clips
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_what_a_model_is_fed_is_the_same_from_memory_and_from_files(workspace, i
     fed = []
     for keep in (True, False):
         samples = load_training_data(workspace, keep=keep).samples
-        fed.append(list(Feed(samples, params, torch.device("cpu")).batches(parts)))
+        fed.append(list(feed_clips(samples, params, torch.device("cpu")).batches(parts)))
     wanted = to_input(load_training_data(workspace).samples.frames[parts[0]], params)
     for kept, read in zip(*fed, strict=True):
         assert torch.equal(kept, read)
@@ -97,7 +97,7 @@ def test_what_a_model_is_fed_is_the_same_from_memory_and_from_files(workspace, i
 def test_features_of_an_encoder_are_fed_as_they_are(workspace):
     features = torch.randn(3, 2, 4)
     samples = dataclasses.replace(load_training_data(workspace).samples, frames=features)
-    feed = Feed(samples, InputParams(frames=2, image_px=4, speed=None), torch.device("cpu"))
+    feed = feed_clips(samples, InputParams(frames=2, image_px=4, speed=None), torch.device("cpu"))
     assert feed.condensed
     (fed,) = feed.batches([torch.tensor([2, 1])])
     assert torch.equal(fed, features[[2, 1]])

@@ -10,14 +10,15 @@ from safetensors.torch import save_file
 from rostfine.errors import TrainingError
 from rostfine.evaluation.predict import predict
 from rostfine.losses import LOSSES
-from rostfine.training.loop import fit, seeded, start_model
+from rostfine.training.grades import Grades, start_model
+from rostfine.training.loop import fit, seeded
 
 
 def train(data, experiment, *, variant="paper", chooses=None, **changes):
     epochs = []
     experiment = dataclasses.replace(experiment, variant=variant)
     experiment = dataclasses.replace(experiment, fit=dataclasses.replace(experiment.fit, **changes))
-    done = fit(data.samples, experiment, chooses=chooses, on_epoch=epochs.append)
+    done = fit(data.samples, Grades(experiment), chooses=chooses, on_epoch=epochs.append)
     assert list(done.history) == epochs
     return done.model, epochs
 
@@ -201,6 +202,7 @@ from pathlib import Path
 import torch
 from rostfine.params import load_params
 from rostfine.training.data import Samples
+from rostfine.training.grades import Grades
 from rostfine.training.loop import fit
 
 experiment = load_params(Path(sys.argv[1])).experiments["rostfine"]
@@ -212,7 +214,7 @@ for compiled in (False, True):
     changes = {"epochs": 2, "augment": None, "compile": compiled, "batch": 8}
     wanted = dataclasses.replace(experiment, fit=dataclasses.replace(experiment.fit, **changes))
     epochs = []
-    done = fit(samples, wanted, on_epoch=epochs.append)
+    done = fit(samples, Grades(wanted), on_epoch=epochs.append)
     ends.append((epochs[-1].train.fit, list(done.model.state_dict())))
 assert abs(ends[0][0] - ends[1][0]) < 1e-4, ends
 assert ends[0][1] == ends[1][1]

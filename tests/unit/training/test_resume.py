@@ -8,6 +8,7 @@ import torch
 
 from rostfine.errors import CheckpointError, TrainingError
 from rostfine.training.checkpoint import Checkpoints
+from rostfine.training.grades import Grades
 from rostfine.training.loop import fit
 
 EPOCHS = 4
@@ -38,7 +39,7 @@ def train(data, experiment, *, chooses=None, checkpoints=None, stop_in=None):
     rows = torch.arange(8)
     return fit(
         data.samples.take(rows),
-        experiment,
+        Grades(experiment),
         chooses=chooses,
         checkpoints=checkpoints,
         on_epoch=on_epoch,
@@ -81,7 +82,7 @@ def test_what_is_done_is_not_done_again(data, settings, checkpoints):
     told = []
     fit(
         data.samples.take(torch.arange(8)),
-        experiment,
+        Grades(experiment),
         checkpoints=checkpoints,
         on_epoch=lambda epoch: told.append(epoch.epoch),
     )

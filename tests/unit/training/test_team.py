@@ -21,6 +21,7 @@ import torch.distributed as dist
 from rostfine.errors import TrainingError
 from rostfine.params import load_params
 from rostfine.training.data import Samples
+from rostfine.training.grades import Grades
 from rostfine.training.loop import fit
 from rostfine.training.team import join_team
 
@@ -41,7 +42,7 @@ if broken:
 samples = Samples(frames, labels)
 told = []
 try:
-    fit(samples, experiment, chooses=samples, on_epoch=told.append, team=team)
+    fit(samples, Grades(experiment), chooses=samples, on_epoch=told.append, team=team)
     losses = [[epoch.train.total, epoch.valid.averaged] for epoch in told]
     print(json.dumps({"losses": losses}))
 except TrainingError as error:
