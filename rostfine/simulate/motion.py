@@ -82,12 +82,13 @@ def swim(
         x_px += step_px * math.cos(course + turn / 2)
         y_px += step_px * math.sin(course + turn / 2)
         course += turn
-    return _sway(way, traits, clock, phase_rad=rng.uniform(0, 2 * math.pi))
+    return sway(way, traits, clock, phase_rad=rng.uniform(0, 2 * math.pi))
 
 
-def _sway(
+def sway(
     way: Float64[np.ndarray, "frame 3"], traits: Traits, clock: Clockwork, *, phase_rad: float
 ) -> Path:
+    """Let a head sway and turn about its way (x and y in pixels, course in rad) with the beat."""
     time_s = np.arange(clock.frames) / clock.frame_rate_hz
     beat = phase_rad + 2 * math.pi * traits.beat_frequency_hz * time_s
     aside_px = SWAY * traits.beat_amplitude_um / clock.um_per_px * np.sin(beat)

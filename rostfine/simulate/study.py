@@ -1,14 +1,10 @@
 """A whole simulated study in a folder: videos, tags, votes, and beside them the truth."""
 
-import multiprocessing
-import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -17,11 +13,12 @@ from rostfine.progress import Advance, silent
 from rostfine.simulate.experts import cast_votes, draw_experts
 from rostfine.simulate.field import draw_field
 from rostfine.simulate.plan import StudySettings, VideoPlan, plan_video, random_stream
+from rostfine.simulate.pool import in_processes
 from rostfine.simulate.scene import draw_frames
 from rostfine.simulate.sperm import Traits, quality
 from rostfine.video.write import CODECS, write_video
 
-__all__ = ["StudySettings", "render_video", "simulate_study"]
+__all__ = ["StudySettings", "render_video", "simulate_study", "write_parquet"]
 
 CLICK_SD_PX: Final = 1.0
 """How far a person clicks from the middle of a head, in each direction."""
@@ -42,7 +39,8 @@ def simulate_study(
     Raises InputError if a frame has no room for the tagged sperm; then nothing was written.
     """
     plans = [plan_video(settings, index) for index in range(settings.patients)]
-    for video_id in _render_all(folder, settings, plans, processes):
+    render = partial(render_video, folder, settings)
+    for video_id in in_processes(render, range(settings.patients), processes):
         advance(note=video_id)
     qualities = {
         swimmer.sample_id: _quality(settings, swimmer.traits)
@@ -55,8 +53,8 @@ def simulate_study(
     _write_csv(folder / "data" / "videos.csv", _videos(settings, plans))
     _write_csv(folder / "data" / "tags.csv", _tags(settings, plans))
     _write_csv(folder / "data" / "votes" / "votes.csv", votes)
-    _write_parquet(folder / "truth" / "sperm.parquet", _sperm(settings, plans))
-    _write_parquet(folder / "truth" / "tracks.parquet", _tracks(plans))
+    write_parquet(folder / "truth" / "sperm.parquet", _sperm(settings, plans))
+    write_parquet(folder / "truth" / "tracks.parquet", _tracks(plans))
 
 
 def render_video(folder: Path, settings: StudySettings, index: int) -> str:
@@ -73,25 +71,6 @@ def render_video(folder: Path, settings: StudySettings, index: int) -> str:
     with written_whole(folder / "data" / "raw" / f"{plan.video_id}{codec.suffix}") as beside:
         write_video(beside, frames, codec=codec, frame_rate_hz=settings.frame_rate_hz)
     return plan.video_id
-
-
-def _render_all(
-    folder: Path, settings: StudySettings, plans: list[VideoPlan], processes: int | None
-) -> Iterator[str]:
-    """Yield the id of each video when it is written."""
-    workers = min(processes or os.cpu_count() or 1, len(plans))
-    if workers == 1:
-        yield from (render_video(folder, settings, plan.index) for plan in plans)
-        return
-    # Fresh processes: a forked one would inherit the locks of OpenCV's and FFmpeg's threads.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (1,)) as pool:
-        jobs = [pool.submit(render_video, folder, settings, plan.index) for plan in plans]
-        try:
-            yield from (job.result() for job in as_completed(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _videos(settings: StudySettings, plans: list[VideoPlan]) -> pd.DataFrame:
@@ -169,6 +148,7 @@ def _write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(beside, index=False, lineterminator="\n")
 
 
-def _write_parquet(path: Path, table: pd.DataFrame) -> None:
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write a table that only tests read, whole or not at all."""
     with written_whole(path) as beside:
         table.to_parquet(beside, index=False)
