@@ -43,9 +43,9 @@ def may_pass_later(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, RostfineError) and error.exit_code == TEMPORARY
 
 
-def stage_names(workspace: Path) -> list[str]:
-    """List the stages of the workspace in the order in which they are written down."""
-    return _output(workspace, "stage", "list", "--name-only").split()
+def stage_names(workspace: Path, pipeline: str = "dvc.yaml") -> list[str]:
+    """List the stages of a pipeline of the workspace in the order in which they are written."""
+    return _output(workspace, "stage", "list", "--name-only", pipeline).split()
 
 
 def is_up_to_date(workspace: Path, stages: Sequence[str] = ()) -> bool:
@@ -56,7 +56,7 @@ def is_up_to_date(workspace: Path, stages: Sequence[str] = ()) -> bool:
     only = ["--with-deps", *stages] if stages else []
     changed = json.loads(_output(workspace, "status", "--json", *only))
     # Files under `dvc add` are in the answer too, but no stage of the pipeline makes them.
-    return not set(changed) & set(stage_names(workspace))
+    return not set(changed) & {*stage_names(workspace), *stages}
 
 
 def reproduce(

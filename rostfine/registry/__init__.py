@@ -16,7 +16,8 @@ from rostfine.registry.aliases import (
     rollback,
 )
 from rostfine.registry.origin import describe_origin
-from rostfine.registry.predictor import Predictor, load
+from rostfine.registry.predictor import Predictor, load, opened
+from rostfine.registry.pyfunc_files import Form, grey
 from rostfine.registry.registration import (
     MODEL_CARD,
     RegisteredVersion,
@@ -42,6 +43,7 @@ __all__ = [
     "ROLLED_BACK_AT",
     "TRACKING_URI",
     "Change",
+    "Form",
     "Predictor",
     "RegisteredVersion",
     "Registration",
@@ -50,9 +52,11 @@ __all__ = [
     "describe_origin",
     "fetch_kept",
     "find_version",
+    "grey",
     "keep_with",
     "list_versions",
     "load",
+    "opened",
     "promote",
     "register",
     "rollback",

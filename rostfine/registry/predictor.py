@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -118,8 +120,16 @@ def load(
 
     Raises RegistryError that lists what there is if there is no such model, alias or version.
     """
+    with opened(reference, workspace) as folder:
+        return load_folder(folder, compiled=compiled)
+
+
+@contextmanager
+def opened(reference: str, workspace: Path | None = None) -> Iterator[Path]:
+    """Yield the folder of a registered model of any kind, found as `load` finds it."""
     if (Path(reference) / SETTINGS).is_file():
-        return load_folder(Path(reference), compiled=compiled)
+        yield Path(reference)
+        return
     parts = REFERENCE.fullmatch(reference)
     if not parts:
         raise RegistryError(
@@ -134,7 +144,7 @@ def load(
         place = client.get_model_version_download_uri(version.name, str(version.version))
         # What lies beside it, the example too, is not needed to predict.
         folder = fetch_folder(store, f"{place.rstrip('/')}/data", Path(scratch))
-        return load_folder(_model_folder(folder), compiled=compiled)
+        yield _model_folder(folder)
 
 
 def load_folder(folder: Path, *, compiled: bool = False) -> Predictor:

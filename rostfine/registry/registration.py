@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from rostfine.errors import RegistryError
 from rostfine.files import read_json
-from rostfine.parsing import flatten, parse, plain
+from rostfine.parsing import flatten, parse
 from rostfine.registry.places import keep_files
-from rostfine.registry.pyfunc_files import write_pyfunc
+from rostfine.registry.pyfunc_files import Form, grade_form, write_pyfunc
 from rostfine.registry.store import (
     Store,
     answering,
@@ -61,8 +61,11 @@ def register(
     alias: str,
     kept: Registration,
     workspace: Path | None = None,
+    form: Form | None = None,
 ) -> RegisteredVersion:
     """Make the saved model of `folder` the next version of `name`, then move `alias` to it.
+
+    `form` is that of its kind; None is a model of grade distributions.
 
     The alias moves last, when the version is ready: a failure leaves it where it was. Nothing is
     pickled: the version holds the folder's safetensors and JSON, and is loaded by this package.
@@ -71,15 +74,16 @@ def register(
     """
     if not (folder / SETTINGS).is_file():
         raise RegistryError(f"{folder}: no saved model here; run cross_validate first")
-    settings = parse(ModelSettings, read_json(folder / SETTINGS))
+    settings = read_json(folder / SETTINGS)
+    form = form or grade_form(parse(ModelSettings, settings))
     store = find_store(workspace)
     with answering(store):
         client = open_client(store)
-        run_id = _start_run(client, store, name, settings.experiment_name)
+        run_id = _start_run(client, store, name, settings["experiment_name"])
         try:
             _log(client, run_id, settings, kept)
             keep_files(client, store, run_id, kept.files)
-            found = _add_version(client, run_id, folder, name, settings)
+            found = _add_version(client, run_id, folder, name, form)
             if MODEL_CARD in kept.files:
                 card = kept.files[MODEL_CARD].read_text()
                 client.update_model_version(name, found, card[:LONGEST_DESCRIPTION])
@@ -96,12 +100,12 @@ def _start_run(client: Any, store: Store, name: str, experiment: str) -> str:
     return str(client.create_run(experiment_id, run_name=f"register {experiment}").info.run_id)
 
 
-def _log(client: Any, run_id: str, settings: ModelSettings, kept: Registration) -> None:
+def _log(client: Any, run_id: str, settings: Mapping[str, Any], kept: Registration) -> None:
     entities = import_mlflow("mlflow.entities")
     now_ms = int(time.time() * 1000)
     tags = {
-        "experiment": settings.experiment_name,
-        "trained_on": settings.trained_on,
+        "experiment": settings["experiment_name"],
+        "trained_on": settings["trained_on"],
         "rostfine_version": version("rostfine"),
         **kept.tags,
     }
@@ -112,17 +116,17 @@ def _log(client: Any, run_id: str, settings: ModelSettings, kept: Registration) 
             entities.Metric(key, value, now_ms, step)
             for key, step, value in [*kept.fold_metrics, *metrics]
         ],
-        params=[entities.Param(key, value) for key, value in flatten(plain(settings)).items()],
+        params=[entities.Param(key, value) for key, value in flatten(settings).items()],
         tags=[entities.RunTag(key, value) for key, value in tags.items()],
     )
 
 
-def _add_version(client: Any, run_id: str, folder: Path, name: str, settings: ModelSettings) -> str:
+def _add_version(client: Any, run_id: str, folder: Path, name: str, form: Form) -> str:
     run = client.get_run(run_id)
     own_tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
     model = client.create_logged_model(run.info.experiment_id, name=name, source_run_id=run_id)
     with tempfile.TemporaryDirectory(prefix="rostfine-") as made:
-        write_pyfunc(Path(made) / "model", folder, settings, model_id=model.model_id)
+        write_pyfunc(Path(made) / "model", folder, form, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, str(Path(made) / "model"))
     client.finalize_logged_model(model.model_id, "READY")
     _ensure_name(client, name)

@@ -15,7 +15,7 @@ from rostfine.registry.run_metrics import epoch_metrics
 from rostfine.registry.run_sender import Sender
 from rostfine.registry.store import find_store
 from rostfine.training.epoch import Epoch
-from rostfine.training.saved import SETTINGS, WEIGHTS, ModelSettings
+from rostfine.training.saved import SETTINGS, WEIGHTS, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class RunLog:
     """
 
     def __init__(
-        self, workspace: Path, settings: ModelSettings, *, key: str, tags: Mapping[str, str]
+        self, workspace: Path, settings: Settings, *, key: str, tags: Mapping[str, str]
     ) -> None:
         self._store, self._workspace = find_store(workspace), workspace
         self._name = settings.experiment_name
@@ -128,13 +128,12 @@ class RunLog:
             self._warned = True
 
 
-def _describe(settings: ModelSettings, tags: Mapping[str, str], *, is_new: bool) -> dict[str, Any]:
+def _describe(settings: Settings, tags: Mapping[str, str], *, is_new: bool) -> dict[str, Any]:
     """Return what the first line says of the runs, or the tags alone when they go on."""
-    variant = settings.experiment.variant
     told = {
         "tags": {
             "experiment": settings.experiment_name,
-            "variant": variant if isinstance(variant, str) else ", ".join(variant),
+            "variant": settings.variant,
             "rostfine_version": version("rostfine"),
             **tags,
         }

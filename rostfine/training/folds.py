@@ -16,7 +16,7 @@ from rostfine.errors import FoldError, TrainingError
 from rostfine.files import read_json, write_json
 from rostfine.params import ExperimentParams
 from rostfine.parsing import parse, plain
-from rostfine.schemas import GRADE_COLUMNS, GRADES, PREDICTIONS, write_table
+from rostfine.schemas import GRADE_COLUMNS, GRADES, PREDICTIONS, Table, write_table
 from rostfine.training.checkpoint import Checkpoints
 from rostfine.training.choosing import choose_validation
 from rostfine.training.data import TrainingData
@@ -25,7 +25,7 @@ from rostfine.training.fits import Fit
 from rostfine.training.grades import Grades
 from rostfine.training.loop import ALONE, Fitted, fit
 from rostfine.training.passing import predict_fed
-from rostfine.training.saved import SETTINGS, WEIGHTS, ModelSettings, save_model
+from rostfine.training.saved import SETTINGS, WEIGHTS, ModelSettings, Settings, save_model
 from rostfine.training.team import Team
 from rostfine.training.work import Work
 from rostfine.variants import named_variant
@@ -109,23 +109,31 @@ def train_fold(
         predicted = predict_fed(done.model, feed, held_out, batch=experiment.fit.batch)
         table = _table(data, split.held_out, predicted)
     said = dataclasses.replace(settings, trained_on=todo.trained_on, epoch_by=_by(split))
-    try:
-        _write(work, todo, done, said, table)
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(f"{folder}: cannot be written: {error}") from error
+    leave(work, todo, done, said, None if table is None else (table, PREDICTIONS))
     return table
 
 
-def _write(
-    work: Work, todo: Fit, done: Fitted, said: ModelSettings, table: pd.DataFrame | None
+def leave(
+    work: Work,
+    todo: Fit,
+    done: Fitted,
+    said: Settings,
+    predictions: tuple[pd.DataFrame, Table] | None = None,
 ) -> None:
+    """Write what a fit leaves into its folder, and mark it done.
+
+    Raises TrainingError if it cannot be written.
+    """
     folder, files = work.of(todo), [WEIGHTS, SETTINGS, HISTORY]
-    save_model(folder, done.model, said)
-    write_json(folder / HISTORY, [_without_time(epoch) for epoch in done.history], durable=True)
-    if table is not None:
-        write_table(folder / PREDICTIONS_FILE, table, PREDICTIONS)
-        files.append(PREDICTIONS_FILE)
-    work.mark_done(todo, files)
+    try:
+        save_model(folder, done.model, said)
+        write_json(folder / HISTORY, [_without_time(epoch) for epoch in done.history], durable=True)
+        if predictions is not None:
+            write_table(folder / PREDICTIONS_FILE, *predictions)
+            files.append(PREDICTIONS_FILE)
+        work.mark_done(todo, files)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{folder}: cannot be written: {error}") from error
 
 
 def history_of(work: Work, todo: Fit) -> list[Epoch]:

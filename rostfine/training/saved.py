@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -29,8 +29,31 @@ class ModelSettings:
     tracking: TrackingParams
     clips: ClipParams
 
+    @property
+    def variant(self) -> str:
+        """The variant of its experiment, by name or by its switches."""
+        variant = self.experiment.variant
+        return variant if isinstance(variant, str) else ", ".join(variant)
 
-def save_model(folder: Path, model: nn.Module, settings: ModelSettings) -> None:
+
+@runtime_checkable
+class Settings(Protocol):
+    """What the settings of every kind of model say: those of grades, and of the sibling systems."""
+
+    @property
+    def experiment_name(self) -> str:
+        """What it is called."""
+
+    @property
+    def trained_on(self) -> str:
+        """What it saw, in words."""
+
+    @property
+    def variant(self) -> str:
+        """Whether it is the paper's method or the published one."""
+
+
+def save_model(folder: Path, model: nn.Module, settings: Settings) -> None:
     """Write the weights and settings of `model` into `folder`."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in _state(model)}
     with written_whole(folder / WEIGHTS, durable=True) as beside:
@@ -44,18 +67,26 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelSettings]:
     Raises InputError naming the file, and the keys that differ where weights and settings disagree.
     """
     settings = read_settings(folder)
+    model = build_experiment(settings.experiment)
+    load_weights(model, folder)
+    return model.eval(), settings
+
+
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """Load the weights of `folder` into a model that was built by its settings.
+
+    Raises InputError naming the file, and the keys that differ where weights and settings disagree.
+    """
     try:
         weights = load_file(folder / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"{folder}: not a saved model: {error}") from error
-    model = build_experiment(settings.experiment)
     missing, unexpected = model.load_state_dict(weights, strict=False)
     if missing or unexpected:
         raise InputError(
             f"{folder / WEIGHTS}: other weights than {SETTINGS} asks for: "
             f"missing {missing[:5]}, unexpected {unexpected[:5]}"
         )
-    return model.eval(), settings
 
 
 def read_settings(folder: Path) -> ModelSettings:

@@ -142,16 +142,27 @@ def work_on(workspace: Path, settings: ModelSettings, *, workers_per_fold: int) 
     pretrained = settings.experiment.model.pretrained
     held = {name: getattr(settings, name) for name in ("experiment", "tracking", "clips")}
     identity = {k: v for k, v in flatten(plain(held)).items() if k not in IDLE}
-    identity["versions"] = ", ".join(
-        f"{name} {version(name)}" for name in ("torch", "scikit-learn")
-    )
-    identity["training.workers_per_fold"] = str(workers_per_fold)
-    for name, table in DATA.items():
-        identity[f"data.{name}"] = sha256_of(workspace / "data" / f"{table}.parquet")
+    data = {name: workspace / "data" / f"{table}.parquet" for name, table in DATA.items()}
     if pretrained is not None and Path(workspace, pretrained).is_file():
-        identity["data.weights"] = sha256_of(Path(workspace, pretrained))
-    identity["code"] = _code_digest()
-    return Work(workspace / FOLDER / settings.experiment_name, identity)
+        data["weights"] = Path(workspace, pretrained)
+    identity["training.workers_per_fold"] = str(workers_per_fold)
+    return known_by(workspace, settings.experiment_name, identity, data)
+
+
+def known_by(
+    workspace: Path,
+    name: str,
+    settings: Mapping[str, str],
+    data: Mapping[str, Path],
+    code: Sequence[str] = CODE,
+) -> Work:
+    """Return the work of a training by its settings, its files of data, and the code of rooms."""
+    identity = dict(settings)
+    identity["versions"] = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
+    for what, path in data.items():
+        identity[f"data.{what}"] = sha256_of(path)
+    identity["code"] = _code_digest(code)
+    return Work(workspace / FOLDER / name, identity)
 
 
 def shared_work(work: Work, named: Iterable[str]) -> Work:
@@ -197,9 +208,9 @@ def _read(path: Path) -> Mapping[str, Any]:
     return held if isinstance(held, dict) else {}
 
 
-def _code_digest() -> str:
+def _code_digest(code: Sequence[str]) -> str:
     root = Path(rostfine.__file__).parent
-    files = [path for name in CODE for path in _modules(root / name)]
+    files = [path for name in code for path in _modules(root / name)]
     return sha256("".join(map(sha256_of, files)).encode()).hexdigest()
 
 

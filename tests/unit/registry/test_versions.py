@@ -10,7 +10,7 @@ import pytest
 
 from rostfine.errors import RegistryError
 from rostfine.registry import RegisteredVersion, Registration, register
-from rostfine.registry.pyfunc_files import EXAMPLE, write_pyfunc
+from rostfine.registry.pyfunc_files import EXAMPLE, grade_form, write_pyfunc
 from rostfine.registry.registration import LONGEST_DESCRIPTION
 from rostfine.registry.store import find_store, import_mlflow, open_client
 from rostfine.registry.versions import fetch_kept, find_version, keep_with, list_versions
@@ -98,7 +98,7 @@ def test_the_example_is_a_grey_clip_as_mlflow_reads_it_in_few_bytes(
     asking = dataclasses.replace(settings.experiment.input, speed=speed)
     experiment = dataclasses.replace(settings.experiment, input=asking)
     settings = dataclasses.replace(settings, experiment=experiment)
-    write_pyfunc(tmp_path / "model", saved(1), settings, model_id="m-1")
+    write_pyfunc(tmp_path / "model", saved(1), grade_form(settings), model_id="m-1")
     assert (tmp_path / "model" / EXAMPLE).stat().st_size < 4e6
     model = import_mlflow("mlflow.models").Model.load(str(tmp_path / "model"))
     found = model.load_input_example(str(tmp_path / "model"))
