@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 
-def fill(name: str, **given: Any) -> str:
-    """Fill the template `name` of this package; what it names must be given."""
+def fill(name: str, package: str = "rostfine.report", **given: Any) -> str:
+    """Fill the template `name` of a package, or of this one; what it names must be given."""
     environment = Environment(
-        loader=PackageLoader("rostfine.report", ""),
+        loader=ChoiceLoader([PackageLoader(p, "") for p in (package, "rostfine.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
