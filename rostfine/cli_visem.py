@@ -1,14 +1,19 @@
-"""`rostfine visem check`: whole semen samples."""
+"""`rostfine visem check | simulate` and `rostfine semen`: whole semen samples."""
 
 import json
+import math
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rostfine.errors import InputError
+from rostfine.progress import progress
+
 if TYPE_CHECKING:
+    from rostfine.tracking.field import FieldCount
     from rostfine.visem.faults import Fault
     from rostfine.visem.summary import Summary
 
@@ -42,6 +47,109 @@ def check(
         _print_summary(summary)
     if any(not fault.is_notice for fault in faults):
         raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder, such as visem/data.")],
+    participants: Annotated[int | None, typer.Option(help="Videos, a participant each.")] = None,
+    differs: Annotated[
+        str | None, typer.Option(help="Between participants: both, motion, form or nothing.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed, another data set.")] = None,
+) -> None:
+    """Fill FOLDER with simulated videos and tables, as such data are published."""
+    from rostfine.simulate.semen import SemenSettings, simulate_semen
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: wanted a new or empty folder; nothing was changed")
+    wanted = {"participants": participants, "differs": differs, "seed": seed}
+    said: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+    settings = replace(SemenSettings(), **said)
+    with progress("simulating videos", settings.participants) as advance:
+        simulate_semen(folder, settings, advance=advance)
+
+
+def semen(
+    video: Path,
+    model: Annotated[
+        str, typer.Option(help="As MLflow writes it; or a folder.")
+    ] = "models:/visem-motility@champion",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Also draw the field and the percentages: a PNG.")
+    ] = None,
+    um_per_px: Annotated[
+        float | None, typer.Option(help="For the limits of WHO 2021 in the classical count.")
+    ] = None,
+    no_count: Annotated[
+        bool, typer.Option("--no-count", help="Without the classical count.")
+    ] = False,
+) -> None:
+    """Predict the percentages of a whole semen sample from VIDEO, a count of its cells beside."""
+    from rostfine.visem.answer import MEANT, count_lines, plain_count
+    from rostfine.visem.predictor import load_semen
+
+    _check_asked(video, picture, um_per_px)
+    sys.stderr.write(f"looking up {model}\n")
+    predictor = load_semen(model)
+    settings = predictor.settings
+    with progress(f"predicting {video.name}", settings.frames.positions) as advance:
+        answer = predictor.predict_video(video, advance=advance)
+    # A count of what moves says nothing of forms, but its tracks are drawn.
+    is_counted = not no_count and (settings.target == "motility" or picture is not None)
+    count, fault = _count(video, um_per_px) if is_counted else (None, "")
+    if picture is not None:
+        from rostfine.visem.answer_picture import draw_answer
+
+        try:
+            draw_answer(answer, count, picture)
+        except OSError as error:
+            raise InputError(f"--picture {picture}: {error.strerror}") from error
+    if as_json:
+        counted = {
+            "count": None if count is None else plain_count(count),
+            "count_fault": fault or None,
+        }
+        print(json.dumps({**answer.plain(), **counted}, allow_nan=False))
+        return
+    told = [*answer.lines(), *(count_lines(count) if count else ())]
+    print("\n".join([*told, *([f"no classical count: {fault}"] if fault else []), MEANT]))
+
+
+def _check_asked(video: Path, picture: Path | None, um_per_px: float | None) -> None:
+    """Raise InputError for what need not wait for a model."""
+    if um_per_px is not None and not 0 < um_per_px < math.inf:
+        raise InputError(f"--um-per-px: wanted a length of more than 0, got {um_per_px:g}")
+    if not video.is_file():
+        raise InputError(f"{video}: no such file; wanted a video")
+    if picture is not None and picture.is_dir():
+        raise InputError(f"--picture {picture}: wanted a file to write, got a folder")
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise InputError(f"--picture {picture}: wanted a name that ends in .png")
+
+
+def _count(video: Path, um_per_px: float | None) -> "tuple[FieldCount | None, str]":
+    """Count the cells; a video that only a count cannot use keeps its answer, and a line."""
+    from rostfine.tracking.field import FieldParams, count_field
+
+    params, done = FieldParams(), 0
+    with progress(f"counting cells of {video.name}", params.windows) as advance:
+
+        def tell(steps: int = 1, note: str = "") -> None:
+            nonlocal done
+            done += steps
+            advance(steps, note)
+
+        try:
+            count = count_field(video, params, um_per_px=um_per_px, advance=tell)
+        except InputError as error:
+            return None, str(error)
+        finally:
+            # A short video has fewer windows than are asked for.
+            if done < params.windows:
+                advance(params.windows - done)
+    return count, ""
 
 
 def _print_faults(faults: "tuple[Fault, ...]") -> None:

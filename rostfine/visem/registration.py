@@ -1,0 +1,110 @@
+"""The models of semen samples into the registry, and which of them is in use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from rostfine.files import read_json, sha256_of, written_whole
+from rostfine.registry import (
+    CHALLENGER,
+    CHAMPION,
+    MODEL_CARD,
+    Registration,
+    describe_origin,
+    find_version,
+    promote,
+    register,
+)
+from rostfine.training.folds import PREDICTIONS_FILE
+from rostfine.training.saved import WEIGHTS
+from rostfine.visem.frames import FOLDER, WHO
+from rostfine.visem.params import Registered, VisemParams
+from rostfine.visem.predictor import semen_form
+from rostfine.visem.saved import load_regressor
+from rostfine.visem.targets import TARGETS, WORDS, TargetName
+from rostfine.visem.training import run_folder
+
+METRICS: Final = FOLDER / "reports" / "metrics.json"
+ERROR: Final = "participant_mae"
+"""Of all three outputs, out of fold: by what two models of one target are compared."""
+CARD: Final = """# {name}: {target} of a semen sample, from {input}
+
+From a video of a whole field it predicts the percentages of {outputs}.
+
+**Not a medical device.** For research and teaching: not for diagnosis or treatment.
+
+- trained on: {trained_on}; participants out of fold: mean absolute error {mae:.2f} points
+- 95 % interval {low:.2f} to {high:.2f}; always predicting the mean: {zero_r:.2f}
+- other microscopes, chambers, frame rates and temperatures were not tested
+- stacks: {positions} of {px} x {px} px, backbone {backbone}
+
+`rostfine semen VIDEO --model models:/{name}@champion`
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A version that was registered, and whether it is in use now."""
+
+    name: str
+    version: str
+    target: str
+    mae: float
+    champion: bool
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        now = CHAMPION if self.champion else f"{CHALLENGER}: the {CHAMPION}'s error is lower"
+        return f"{self.name} version {self.version}, error {self.mae:.2f} points, is now {now}"
+
+
+def register_all(params: VisemParams) -> list[Outcome]:
+    """Register the chosen model of each target, standing in its workspace.
+
+    It is in use from then on unless the one in use has a lower error out of fold.
+    """
+    return [
+        _register(params, "motility", params.register.motility),
+        _register(params, "morphology", params.register.morphology),
+    ]
+
+
+def _register(params: VisemParams, target: TargetName, wanted: Registered) -> Outcome:
+    numbers = read_json(METRICS)
+    key = f"{target}.{wanted.input}.{ERROR}"
+    mae, low, high = (float(numbers[f"{key}.{s}"]) for s in ("value", "low", "high"))
+    zero_r = float(numbers[f"{target}.ZeroR.{ERROR}.value"])
+    folder = run_folder(wanted.input, target)
+    final = folder / "final"
+    _, settings = load_regressor(final)
+    text = CARD.format(
+        name=wanted.name, target=target, input=wanted.input, trained_on=settings.trained_on,
+        outputs=", ".join(WORDS[c] for c in TARGETS[target]), mae=mae, low=low, high=high,
+        zero_r=zero_r, positions=settings.frames.positions, px=settings.frames.image_px,
+        backbone=settings.regressor.backbone,
+    )  # fmt: skip
+    with TemporaryDirectory(prefix="rostfine-") as made:
+        card = Path(made) / MODEL_CARD
+        with written_whole(card) as beside:
+            beside.write_text(text)
+        paths = (folder / PREDICTIONS_FILE, WHO, FOLDER / "params.yaml", card)
+        kept = Registration(
+            metrics={ERROR: mae, f"zero_r_{ERROR}": zero_r},
+            tags={
+                **describe_origin(Path()),
+                ERROR: repr(mae),
+                "score": f"mae {mae:.2f} ({low:.2f} to {high:.2f})",
+                "sha256.weights": sha256_of(final / WEIGHTS),
+            },
+            files={path.name: path for path in paths},
+        )
+        form = semen_form(settings)
+        done = register(
+            final, wanted.name, alias=CHALLENGER, kept=kept, workspace=Path(), form=form
+        )
+    champion = find_version(wanted.name, CHAMPION, Path())
+    takes = champion is None or mae <= float(champion.tags[ERROR])
+    if takes:
+        promote(wanted.name, int(done.version), workspace=Path())
+    return Outcome(wanted.name, done.version, target, mae, takes)
