@@ -14,7 +14,7 @@ PRESETS: Mapping[str, tuple[str, str]] = {
     "small": ("params.small.yaml", "small"),
     "smoke": ("params.small.yaml", "smoke"),
 }
-"""The params of a new workspace, and the setting of its studies."""
+"""The params of a new workspace and of the systems beside it, and the setting of its studies."""
 EMPTY_TABLES: Mapping[str, str] = {
     "data/tags.csv": "sample_id,video_id,frame,x_px,y_px\n",
     "data/videos.csv": "video_id,patient_id,um_per_px,acquired_at\n",
@@ -26,6 +26,7 @@ ABOUT_WEIGHTS = (
 IGNORED_BY_GIT = (
     "/data/raw/\n/data/votes/\n/data/.batches*\n/data/.video-hashes.json\n"
     "/mlflow.db*\n/mlartifacts/\n/mlflow-outbox/\n/prefect/\n/checkpoints/\n/tensorboard/\n/truth/\n"
+    "/visem/data/\n/visem/.video-hashes.json\n"
 )
 
 
@@ -51,7 +52,7 @@ def init_workspace(folder: Path, preset: str) -> None:
         raise InputError(f"preset: wanted one of {', '.join(PRESETS)}, got {preset!r}")
     if is_workspace(folder):
         raise InputError(f"{folder}: is a workspace already; nothing was changed")
-    for name in ("data/raw", "data/votes", "data/weights"):
+    for name in ("data/raw", "data/votes", "data/weights", "visem/data"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     params, setting = PRESETS[preset]
     files = {
@@ -61,6 +62,8 @@ def init_workspace(folder: Path, preset: str) -> None:
         ".dvcignore": (CHECKOUT / ".dvcignore").read_text(),
         "params.yaml": (CHECKOUT / params).read_text(),
         **_studies(folder, setting),
+        "visem/params.yaml": (CHECKOUT / "visem" / params).read_text(),
+        "visem/dvc.yaml": _pipeline(CHECKOUT / "visem" / "dvc.yaml", folder),
     }
     for name, text in files.items():
         if not (folder / name).exists():

@@ -33,7 +33,9 @@ WATCHERS = (
     "rostfine/training/curves.py",
     "rostfine/training/live.py",
 )
-LOOK_ON = {"cross_validate": WATCHERS, "train_study": WATCHERS}
+LOOK_ON = dict.fromkeys(
+    ("cross_validate", "train_study", "visem_autoencoder", "visem_regress"), WATCHERS
+)
 
 
 # Files of a package that its modules read: templates, and numbers that the papers print.
@@ -89,8 +91,9 @@ def script(stage: dict) -> str:
 
 
 def pipelines(root: Path = ROOT) -> list[Path]:
-    """List the pipeline of a workspace and those of the studies in it."""
-    return [root / "dvc.yaml", *sorted(root.glob("studies/*/dvc.yaml"))]
+    """List the pipeline of a workspace, those of its siblings, and those of the studies in it."""
+    siblings = [root / "visem" / "dvc.yaml"]
+    return [root / "dvc.yaml", *siblings, *sorted(root.glob("studies/*/dvc.yaml"))]
 
 
 def main() -> None:
