@@ -33,7 +33,7 @@ TEXT_PX: Final = 17.0
 SMALL_PX: Final = 14.0
 INK: Final = "#f2f4f5"
 SOFT: Final = "#a9b3bb"
-TROUGH: Final = "#2a3137"
+GROOVE: Final = "#2a3137"
 PLAIN: Final = "#7fb2ff"
 """Of what is no class of motility."""
 FAINTER: Final = 0.5
@@ -101,7 +101,7 @@ def _bar(painter: Painter, top: int, share: Share, colour: str, label: str) -> N
     def place(percent: float) -> float:
         return left + (right - left) * min(max(percent, 0.0), 100.0) / 100
 
-    _fill(painter, top, (left, right), TROUGH)
+    _fill(painter, top, (left, right), GROOVE)
     if not np.isnan(share.percent):
         _fill(painter, top, (left, place(share.percent)), colour)
     if not np.isnan(share.low):
