@@ -18,6 +18,16 @@ TIMM: Final = "timm:"
 WRAPPERS: Final = ("model_state", "state_dict", "model", "module")
 """Keys under which checkpoints keep their weights, beside the state of an optimiser."""
 
+UNREADABLE: Final = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,  # of the unpickler, for bytes that are none of its codes
+    SafetensorError,
+    pickle.UnpicklingError,
+)
+"""What reading a file that holds no weights ends in."""
+
 PREFIXES: Final = ("module.", "model.")
 
 
@@ -46,7 +56,7 @@ def _read_file(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file of weights") from error
-    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}: not a file of plain weights: {_first_line(error)}") from error
 
 

@@ -47,7 +47,7 @@ def check_dataset(folder: Path, *, open_videos: bool) -> Check:
             opened.append(_open(folder / video, participant_id))
             advance(note=video)
     faults = tuple(fault for one in opened for fault in one.faults)
-    return Check(dataset.with_faults(faults), sum(one.duration_s for one in opened))
+    return Check(dataset.with_faults(faults), sum((one.duration_s for one in opened), 0.0))
 
 
 def _open(path: Path, participant_id: str) -> _Opened:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from rostfine.errors import InputError
 from rostfine.visem.check import check_dataset
 from rostfine.visem.dataset import usable_participants
 from rostfine.visem.faults import Fault, ids_at_fault
@@ -20,16 +19,14 @@ def list_participants(params: VisemParams) -> pd.DataFrame:
     """Check the data set and return its usable participants as PARTICIPANTS has them.
 
     What is odd is logged, a line each, and so is what is at fault where that is to be skipped.
-    Raises TableError with a line for each fault where it is not, and FoldError for folds that do
-    not fit.
+    Raises TableError with a line for each fault where it is not, or where nobody is left, and
+    FoldError for folds that do not fit.
     """
     folder = Path(params.data.folder)
     dataset = check_dataset(folder, open_videos=True).dataset
     table = usable_participants(dataset, params.data.on_bad_input)
     for line in _short(dataset.faults):
         logger.warning("%s", line)
-    if table.empty:
-        raise InputError(f"{folder}: wanted participants with a video, got none")
     ids = list(table["participant_id"])
     left_out = ids_at_fault(dataset.faults)
     folds = make_participant_folds(ids, params.folds, base=Path(), left_out=left_out)

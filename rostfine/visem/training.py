@@ -89,7 +89,8 @@ def train_regressors(params: VisemParams, pairs: Sequence[Pair], *, final: bool 
         parts = [
             read_table(folder / fit.folder / PREDICTIONS_FILE, SEMEN_PREDICTIONS[target])
             for fit in todo
-            if fit.held_out is not None
+            # Of a fold in which nobody has the target there is nothing.
+            if (folder / fit.folder / PREDICTIONS_FILE).is_file()
         ]
         table = pd.concat(parts, ignore_index=True)
         write_table(folder / PREDICTIONS_FILE, table, SEMEN_PREDICTIONS[target])
