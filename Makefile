@@ -33,8 +33,12 @@ check: setup ## Format, lint, types, import directions, spelling
 	lint-imports
 	codespell
 
-test: setup ## All tests
-	pytest -m "not gpu"
+# Tests that start servers and trainings wait half of their time, in which the others compute.
+test: setup ## All tests, in two processes
+	@mkdir -p build
+	@pytest -m "not gpu" tests/integration >build/integration.log 2>&1 & waits=$$!; \
+	pytest -m "not gpu" --ignore=tests/integration; computes=$$?; \
+	wait $$waits; code=$$?; cat build/integration.log; exit $$((code | computes))
 
 test-fast: setup ## The tests that take under a minute
 	pytest -m "not gpu and not slow"
