@@ -20,9 +20,9 @@ WORKSPACE, OUT = Path(), Path("visem/reports")
 def main() -> None:
     """Write tables, figures and report.html of visem/reports."""
     params = load_visem_params(Path("visem/params.yaml"))
-    comparison = compare(WORKSPACE, params.compare)
+    comparison = compare(WORKSPACE, params.compare, params.autoencoder.inputs)
     table1 = tabulate(comparison)
-    examples = read_examples(WORKSPACE)
+    examples = read_examples(WORKSPACE, params.autoencoder.inputs)
     figures = draw_all(comparison, draw_feature_images(examples) if examples else None)
     write_table_as(table1, OUT)
     _write("metrics", comparison.metrics)

@@ -128,6 +128,6 @@ def _from_timm(name: str) -> nn.Module:
         ) from error
     try:
         net: nn.Module = timm.create_model(name, num_classes=OUTPUTS)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise ParamsError(f"regressor.backbone: timm knows no {name}: {error}") from error
     return net

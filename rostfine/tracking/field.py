@@ -28,6 +28,7 @@ HEAD_UM: Final = 5.0
 JITTER_UM: Final = 0.75
 """A head that strays less from its mean place stands: what a beating tail does to it is more."""
 LOOKED_AT: Final = 3
+LARGEST: Final = 0.25
 """So many frames of a window tell how its heads look."""
 GRADES: Final[Mapping[MotilityClass, Motility]] = {
     "rapid": "progressive",
@@ -89,7 +90,7 @@ def count_field(
     its rate is unknown, or `um_per_px` or a setting is not above 0.
     """
     head_px = _head_length(params, um_per_px)
-    scale = um_per_px
+    scale, guess_px = um_per_px, 0.0
     tracks: list[CountedTrack] = []
     heads = frames = windows = 0
     read = read_windows(
@@ -97,21 +98,26 @@ def count_field(
     )
     for number, window in enumerate(read):
         some = window.lumas[:: math.ceil(len(window.lumas) / LOOKED_AT)]
+        if head_px is not None and head_px > min(window.lumas[0].shape) * LARGEST:
+            raise InputError(
+                f"{video}: wanted heads of at most a quarter of the picture, got {head_px:.0f} px"
+            )
         look = measure_heads(some, head_px=head_px)
-        head_px = look.head_px
-        scale = scale or HEAD_UM / head_px
         found = [detect_heads(luma, look) for luma in window.lumas]
+        guess_px = look.head_px
+        if head_px is None and any(map(len, found)):
+            head_px = guess_px  # an empty field tells nothing of the length of heads
+        scale = um_per_px or HEAD_UM / (head_px or guess_px)
         tracks += _follow(window, found, number, params, scale)
         heads, frames, windows = heads + sum(map(len, found)), frames + len(found), windows + 1
         advance(note=f"{len(found[-1])} heads")
-    assert head_px is not None  # a video without a window is an error
-    assert scale is not None
+    assert scale is not None  # a video without a window is an error
     shares = compute_shares(
         tracks, resamples=params.resamples, rng=np.random.default_rng(params.seed)
     )
     return FieldCount(
         video=video,
-        head_px=head_px,
+        head_px=head_px or guess_px,
         um_per_px=scale,
         is_scale_known=um_per_px is not None,
         windows=windows,

@@ -131,6 +131,8 @@ class Work:
         target.mkdir(parents=True, exist_ok=True)
         for name in _read(self.of(fit) / DONE):
             source = self.of(fit) / name
+            # What stood there may share its bytes with a training that was set aside.
+            (target / name).unlink(missing_ok=True)
             try:
                 os.link(source, target / name)
             except OSError:

@@ -1,7 +1,7 @@
 """Every input's models beside each other and beside ZeroR, of both targets."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -30,7 +30,7 @@ from rostfine.visem.metrics import (
     zero_r_predictions,
     zeros,
 )
-from rostfine.visem.params import INPUTS, CompareParams
+from rostfine.visem.params import INPUTS, CompareParams, InputName
 from rostfine.visem.targets import TARGETS, WORDS, TargetName
 
 RUNS: Final = Path("visem/runs")
@@ -66,8 +66,10 @@ class Comparison:
         return _one(table, (target, input_name, *key), "difference")
 
 
-def compare(workspace: Path, params: CompareParams) -> Comparison:
-    """Read every table of predictions that there is, and compare inputs on the same participants.
+def compare(
+    workspace: Path, params: CompareParams, inputs: Collection[InputName] = tuple(INPUTS)
+) -> Comparison:
+    """Read the predictions that there are of `inputs`, and compare them on the same participants.
 
     Raises InputError if there is none, and TableError for one that is older than the folds.
     """
@@ -75,9 +77,9 @@ def compare(workspace: Path, params: CompareParams) -> Comparison:
     outcomes: dict[TargetName, Mapping[str, Outcome]] = {}
     notices: list[str] = []
     for target in TARGETS:
-        predictions = _read(workspace, target, participants)
+        predictions = _read(workspace, target, participants, inputs)
         notices += [
-            f"{name}_{target}: no predictions" for name in INPUTS if name not in predictions
+            f"{name}_{target}: no predictions" for name in inputs if name not in predictions
         ]
         if predictions:
             outcomes[target], said = _side_by_side(predictions, participants, target)
@@ -123,11 +125,14 @@ def _one(table: pd.DataFrame, key: Sequence[str], value: str) -> Interval:
 
 
 def _read(
-    workspace: Path, target: TargetName, participants: pd.DataFrame
+    workspace: Path,
+    target: TargetName,
+    participants: pd.DataFrame,
+    inputs: Collection[InputName],
 ) -> dict[str, pd.DataFrame]:
     folds = participants.set_index("participant_id")["fold"]
     found = dict[str, pd.DataFrame]()
-    for name in INPUTS:
+    for name in inputs:
         path = workspace / RUNS / f"{name}_{target}" / "predictions.parquet"
         if path.exists():
             found[name] = read_table(path, SEMEN_PREDICTIONS[target])

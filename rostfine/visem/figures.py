@@ -1,6 +1,6 @@
 """Predicted against measured, Bland-Altman, errors of the inputs, and what autoencoders see."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -17,7 +17,7 @@ from rostfine.evaluation.tables import ZERO_R
 from rostfine.report.figures import INK, PREDICTED, TRUE, WORSE_THAN, Figure, drawing
 from rostfine.visem.compare import RUNS, Comparison
 from rostfine.visem.metrics import ALL, PARTICIPANT, STACK, Outcome
-from rostfine.visem.params import INPUTS
+from rostfine.visem.params import INPUTS, InputName
 from rostfine.visem.table1 import printed
 from rostfine.visem.targets import TARGETS, WORDS, TargetName
 
@@ -133,13 +133,15 @@ def draw_feature_images(examples: Mapping[str, FeatureExample]) -> bytes:
     return done("Feature images").png
 
 
-def read_examples(workspace: Path) -> dict[str, FeatureExample]:
+def read_examples(
+    workspace: Path, inputs: Collection[InputName] = tuple(INPUTS)
+) -> dict[str, FeatureExample]:
     """Read the example that each input's autoencoder left, where it did.
 
     Raises InputError for a file that is damaged or holds something else.
     """
     found = dict[str, FeatureExample]()
-    for name in INPUTS:
+    for name in inputs:
         path = workspace / RUNS / f"autoencoder_{name}" / "examples.npz"
         if path.exists():
             try:

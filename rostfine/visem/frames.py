@@ -4,8 +4,8 @@ A video is read once, from its first frame on: to jump within one is slower and,
 wrong. One that was read before, and is the same, is not read again.
 """
 
-from collections import deque
-from collections.abc import Mapping
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -189,7 +189,20 @@ def _sources(participants: pd.DataFrame, params: VisemParams) -> tuple[list[Sour
         else:
             sources.append(Source(participant_id, path, key))
     memo.save()
-    return sources, faults
+    twins = _twins(sources)
+    faults += [
+        f"participants {', '.join(ids)}: wanted a video each, got the same bytes" for ids in twins
+    ]
+    doubled = {one for ids in twins for one in ids}
+    return [source for source in sources if source.participant_id not in doubled], faults
+
+
+def _twins(sources: Sequence[Source]) -> list[list[str]]:
+    """Return who share a video: in two folds it would be on both sides."""
+    owners = defaultdict[str, list[str]](list)
+    for source in sources:
+        owners[source.content_key].append(source.participant_id)
+    return [ids for ids in owners.values() if len(ids) > 1]
 
 
 def _rows_before() -> dict[str, pd.DataFrame]:

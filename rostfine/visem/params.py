@@ -157,8 +157,28 @@ def _check(params: VisemParams) -> None:
         _check_fit(f"{step}.fit", fit)
     if params.autoencoder.fit.freeze != "none":
         raise ParamsError("autoencoder.fit.freeze: wanted none, for nothing stands behind it")
+    _check_inputs(params)
     if (params.folds.method == "file") != (params.folds.file is not None):
         raise ParamsError("folds.file: wanted the path of a CSV with method file, else null")
+    file, folder = params.folds.file, params.data.folder
+    # What lies there is a dep of the pipeline, so that a change of it is seen.
+    if file is not None and not Path(file).is_relative_to(folder):
+        raise ParamsError(f"folds.file: wanted a file below {folder}, got {file}")
+
+
+def _check_inputs(params: VisemParams) -> None:
+    inputs = params.autoencoder.inputs
+    if not inputs or len(set(inputs)) < len(inputs):
+        raise ParamsError(
+            f"autoencoder.inputs: wanted some of {', '.join(INPUTS)}, each once, got {list(inputs)}"
+        )
+    for target in ("motility", "morphology"):
+        given = getattr(params.register, target).input
+        if given not in inputs:
+            raise ParamsError(
+                f"register.{target}.input: wanted one of autoencoder.inputs "
+                f"({', '.join(inputs)}), got {given}"
+            )
 
 
 def _check_fit(key: str, fit: FitParams) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from rostfine.errors import InputError
 from rostfine.files import read_json, sha256_of, written_whole
 from rostfine.registry import (
     CHALLENGER,
@@ -71,10 +72,8 @@ def register_all(params: VisemParams) -> list[Outcome]:
 
 
 def _register(params: VisemParams, target: TargetName, wanted: Registered) -> Outcome:
-    numbers = read_json(METRICS)
-    key = f"{target}.{wanted.input}.{ERROR}"
-    mae, low, high = (float(numbers[f"{key}.{s}"]) for s in ("value", "low", "high"))
-    zero_r = float(numbers[f"{target}.ZeroR.{ERROR}.value"])
+    mae, low, high = (_number(target, wanted.input, s) for s in ("value", "low", "high"))
+    zero_r = _number(target, "ZeroR", "value")
     folder = run_folder(wanted.input, target)
     final = folder / "final"
     _, settings = load_regressor(final)
@@ -108,3 +107,11 @@ def _register(params: VisemParams, target: TargetName, wanted: Registered) -> Ou
     if takes:
         promote(wanted.name, int(done.version), workspace=Path())
     return Outcome(wanted.name, done.version, target, mae, takes)
+
+
+def _number(target: TargetName, name: str, statistic: str) -> float:
+    key = f"{target}.{name}.{ERROR}.{statistic}"
+    numbers = read_json(METRICS)
+    if key not in numbers:
+        raise InputError(f"{METRICS}: wanted {key}, got none: {target} was not evaluated")
+    return float(numbers[key])

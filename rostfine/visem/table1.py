@@ -57,29 +57,31 @@ def tabulate(comparison: Comparison) -> PaperTable:
     What was not predicted is empty, beside what the paper prints of it.
     """
     maes = {
-        (str(target), str(name)): rows.tolist()
-        for (target, name), rows in comparison.folds.groupby(["target", "input"])["mae"]
+        (str(target), str(name)): dict(
+            zip(rows["fold"].tolist(), rows["mae"].tolist(), strict=True)
+        )
+        for (target, name), rows in comparison.folds.groupby(["target", "input"])
     }
-    count = max(map(len, maes.values()))
+    count = 1 + int(comparison.folds["fold"].max())
     lines = [
         line
         for name in (*INPUTS, ZERO_R)
         for place in range(count)
         for target in TARGETS
-        for line in _cells(comparison, maes.get((target, name), []), (target, name), place)
+        for line in _cells(comparison, maes.get((target, name), {}), (target, name), place)
     ]
     heads = {line["column"]: DIGITS for line in lines}
     return Table1("table1", TITLE, pd.DataFrame(lines), heads, (*NOTES, *_spreads(maes)), "Input")
 
 
 def _cells(
-    comparison: Comparison, maes: list[float], of: tuple[str, str], place: int
+    comparison: Comparison, maes: Mapping[int, float], of: tuple[str, str], place: int
 ) -> Iterator[dict[str, Any]]:
     """The error in one fold, and in the row of the first the average, as the paper has it."""
     target, name = of
     row, head = f"{name}, fold {place + 1}", target.capitalize()
     paper = printed()[target].get(name, {"folds": [], "average": None})
-    mae = maes[place] if maes else float("nan")
+    mae = maes.get(place, float("nan"))
     yield cell(row, f"{head} MAE", mae, paper=paper["folds"][place : place + 1])
     if place == 0:
         average = comparison.metric(target, name, (STACK, "mae", ALL)) if maes else None
@@ -92,10 +94,10 @@ def _cells(
         )
 
 
-def _spreads(maes: Mapping[tuple[str, str], list[float]]) -> Iterator[str]:
+def _spreads(maes: Mapping[tuple[str, str], Mapping[int, float]]) -> Iterator[str]:
     for target in TARGETS:
         said = [
-            f"{name} {max(found) - min(found):.2f}"
+            f"{name} {max(found.values()) - min(found.values()):.2f}"
             for (of, name), found in maes.items()
             if of == target
         ]

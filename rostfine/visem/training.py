@@ -4,6 +4,7 @@ They share one start of Ray Train. What was done before is not done again.
 """
 
 import dataclasses
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rostfine.errors import InputError
+from rostfine.errors import InputError, ParamsError
 from rostfine.files import written_whole
 from rostfine.params import FitParams
 from rostfine.parsing import flatten, plain
@@ -26,7 +27,7 @@ from rostfine.training.saved import WEIGHTS
 from rostfine.training.work import CODE, known_by
 from rostfine.visem.fitting import SemenJob
 from rostfine.visem.frames import FOLDER, TABLE, WHO
-from rostfine.visem.params import INPUTS, InputName, VisemParams
+from rostfine.visem.params import INPUTS, PARAMS, InputName, VisemParams
 from rostfine.visem.recipes import build
 from rostfine.visem.saved import AutoencoderSettings, SemenSettings, load_autoencoder
 from rostfine.visem.stacks import StackFiles, load_stacks, to_stack
@@ -61,6 +62,7 @@ def train_autoencoders(
     _train(params, jobs.values(), todo)
     for name, job in jobs.items():
         folder = run_folder(name)
+        shutil.rmtree(folder, ignore_errors=True)
         for fit in todo:
             job.work.hand_over(fit, folder)
         if params.autoencoder.variant == "published":
@@ -76,14 +78,13 @@ def train_regressors(params: VisemParams, pairs: Sequence[Pair], *, final: bool 
     Raises InputError if an autoencoder is missing, and TrainingError with a line for each fit that
     failed, once all are done.
     """
-    for _, target in pairs:
-        with torch.device("meta"):
-            build(params.regressor, target, INPUTS["I1"])
+    _check_backbone(params)
     todo = _all_fits(final=final)
     jobs = {pair: _regressor_job(params, *pair, todo) for pair in pairs}
     _train(params, jobs.values(), todo)
     for (given, target), job in jobs.items():
         folder = run_folder(given, target)
+        shutil.rmtree(folder, ignore_errors=True)
         for fit in todo:
             job.work.hand_over(fit, folder)
         parts = [
@@ -94,6 +95,20 @@ def train_regressors(params: VisemParams, pairs: Sequence[Pair], *, final: bool 
         ]
         table = pd.concat(parts, ignore_index=True)
         write_table(folder / PREDICTIONS_FILE, table, SEMEN_PREDICTIONS[target])
+
+
+def _check_backbone(params: VisemParams) -> None:
+    """Let a picture of nothing go through it, before any time is spent."""
+    px, name = params.frames.image_px, params.regressor.backbone
+    model = build(params.regressor, "motility", INPUTS["I1"]).eval()
+    try:
+        with torch.inference_mode():
+            model(torch.zeros(1, 1, 1, px, px))
+    except (AssertionError, RuntimeError) as error:
+        said = " ".join(str(error).split())
+        raise ParamsError(
+            f"{PARAMS}: regressor.backbone: {name} does not take pictures of {px} px: {said}"
+        ) from error
 
 
 def _train(params: VisemParams, jobs: Collection[SemenJob], todo: Sequence[Fit]) -> None:
@@ -179,6 +194,8 @@ def _write_examples(folder: Path, given: InputName, fit: Fit) -> None:
     model, _ = load_autoencoder(folder / fit.folder)
     data = load_stacks(INPUTS[given], room_bytes=0.0)
     rows = np.flatnonzero(data.folds == fit.held_out)
+    if not len(rows):
+        return
     stored = data.samples.frames
     assert isinstance(stored, StackFiles)
     seen = to_stack(stored.read(torch.from_numpy(rows[len(rows) // 2 :][:1])), INPUTS[given])

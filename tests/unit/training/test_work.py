@@ -105,3 +105,5 @@ def test_results_are_handed_over_and_stay_where_they_were(tmp_path):
     work.hand_over(Fit(0), tmp_path / "run")
     assert (tmp_path / "run/fold_0/weights.safetensors").read_text() == "weights"
     assert work.is_done(Fit(0))
+    work.hand_over(Fit(0), tmp_path / "run")  # a second time
+    assert (tmp_path / "run/fold_0/weights.safetensors").read_text() == "weights"

@@ -201,13 +201,19 @@ def test_all_videos_are_read_and_told_of_one_by_one(workspace):
     pd.testing.assert_frame_equal(update.stacks, read_table(TABLE, STACKS), check_like=True)
 
 
-def test_a_second_run_reads_nothing_also_of_videos_that_are_alike(workspace):
-    shutil.copyfile(video(1), video(2))
+def test_a_second_run_reads_nothing(workspace):
     update_frames()
     before = written_at(), TABLE.read_bytes()
     again = update_frames()
     assert (again.kept, again.read) == (3, 0)
     assert (written_at(), TABLE.read_bytes()) == before
+
+
+def test_one_video_of_two_participants_is_used_for_neither(workspace):
+    shutil.copyfile(video(1), video(2))
+    update = update_frames()
+    assert update.faults == ("participants 1, 2: wanted a video each, got the same bytes",)
+    assert set(update.stacks["participant_id"]) == {"3"}
 
 
 def test_a_video_that_changed_or_lost_its_array_is_read_alone(workspace):

@@ -63,6 +63,9 @@ def written(folder: Path, keys: str, value: object) -> Path:
         ("folds.method", "file", "folds.file: wanted the path of a CSV with method file"),
         ("folds.file", "a.csv", "folds.file: wanted the path of a CSV with method file"),
         ("autoencoder.inputs", ["I5"], r"autoencoder\.inputs.*I5"),
+        ("autoencoder.inputs", [], "autoencoder.inputs: wanted some of I1, .* got "),
+        ("autoencoder.inputs", ["I4", "I4", "I1"], "autoencoder.inputs: wanted some of .* once"),
+        ("autoencoder.inputs", ["I1"], r"register.motility.input: wanted one of .*I1.*, got I4"),
         ("autoencoder.fit.freeze", "encoder", "autoencoder.fit.freeze: wanted none"),
         ("autoencoder.fit.balance", "loss", "autoencoder.fit.balance: wanted none"),
         ("regressor.fit.balance", "sampling", "regressor.fit.balance: wanted none"),
@@ -88,4 +91,16 @@ def test_pictures_may_be_turned_but_not_made_brighter(tmp_path, spoilt):
     with pytest.raises(
         ParamsError, match=r"regressor\.fit\.augment: wanted brightness and contrast 0"
     ):
+        load_visem_params(path)
+
+
+def test_folds_of_the_users_own_lie_where_a_change_is_seen(tmp_path):
+    content = yaml.safe_load(PRESETS[1].read_text())
+    content["folds"] |= {"method": "file", "file": "visem/data/folds.csv"}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    assert load_visem_params(path).folds.file == "visem/data/folds.csv"
+    content["folds"]["file"] = "folds.csv"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ParamsError, match="folds.file: wanted a file below visem/data"):
         load_visem_params(path)

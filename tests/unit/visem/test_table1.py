@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from rostfine.evaluation.tables import ZERO_R
@@ -31,6 +32,21 @@ def test_our_folds_and_average_stand_beside_those_of_the_paper(made):
     assert rows["I4, fold 1"][2].startswith(f"{maes.mean():.3f} [")
     assert rows["I4, fold 1"][3] == "9.427"
     assert rows["I4, fold 2"][2:4] == ["", ""]
+
+
+def test_a_fold_in_which_nobody_has_the_target_is_left_empty(tmp_path):
+    workspace = make_workspace(tmp_path)
+    path = workspace / "visem/participants.parquet"
+    table = pd.read_parquet(path)
+    table.loc[table["fold"] == 1, "head_pct"] = np.nan
+    table.to_parquet(path, index=False)
+    for name in INPUTS:
+        said = workspace / f"visem/runs/{name}_morphology/predictions.parquet"
+        if said.exists():
+            pd.read_parquet(said).query("fold != 1").to_parquet(said, index=False)
+    rows = {row[0]: row[1:] for row in tabulate(compare(workspace, PARAMS)).texts()}
+    assert [bool(rows[f"I4, fold {fold}"][4]) for fold in (1, 2, 3)] == [True, False, True]
+    assert all(rows[f"I4, fold {fold}"][0] for fold in (1, 2, 3))
 
 
 def test_zero_r_comes_last_and_has_no_number_of_the_paper(made):
