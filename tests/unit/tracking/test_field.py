@@ -95,3 +95,9 @@ def test_a_class_counts_by_the_time_it_is_seen():
 def test_a_scale_that_is_none_is_refused(sample, um_per_px):
     with pytest.raises(InputError, match="um_per_px: wanted a number above 0, got"):
         count_field(min((sample / "videos").iterdir()), FieldParams(), um_per_px=um_per_px)
+
+
+def test_a_scale_at_which_a_head_fills_the_picture_is_refused(sample):
+    (video, *_) = sorted((sample / "videos").iterdir())
+    with pytest.raises(InputError, match=r"\.avi: wanted heads of at most a quarter of the pict"):
+        count_field(video, FieldParams(), um_per_px=0.001)
