@@ -47,11 +47,11 @@ def test_nothing_in_a_version_is_a_pickle(registered: Registered) -> None:
 
 
 def test_a_failure_leaves_the_alias_where_it_was_and_the_run_failed(
-    workspace: Path, saved: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+    workspace: Path, saved: Callable[[int], Path]
 ) -> None:
-    monkeypatch.setattr("rostfine.registry.pyfunc_files.LOADER", None)
-    with pytest.raises(RegistryError, match="loader_module"):
-        register(saved(2), "rostfine", alias="champion", kept=Registration(), workspace=workspace)
+    kept = Registration(files={"labels.parquet": workspace / "not there"})
+    with pytest.raises(RegistryError, match="not there: no such file"):
+        register(saved(2), "rostfine", alias="champion", kept=kept, workspace=workspace)
     client = open_client(find_store(workspace))
     experiment = client.get_experiment_by_name("rostfine").experiment_id
     assert [run.info.status for run in client.search_runs([experiment])] == ["FAILED"]
