@@ -39,7 +39,7 @@ def trained(folder, differs, target, inputs, *, participants):
 def motility(tmp_path_factory):
     inputs = ("I1", "I2", "I3", "I4")
     return trained(
-        tmp_path_factory.mktemp("motion") / "w", "motion", "motility", inputs, participants=150
+        tmp_path_factory.mktemp("motion") / "w", "motion", "motility", inputs, participants=210
     )
 
 
@@ -55,7 +55,7 @@ def test_one_frame_tells_no_motility_where_samples_differ_in_nothing_else(motili
 
 
 def test_morphology_is_told_by_one_frame_as_well_as_by_many(tmp_path):
-    found = trained(tmp_path / "w", "form", "morphology", ("I1", "I4"), participants=100)
+    found = trained(tmp_path / "w", "form", "morphology", ("I1", "I4"), participants=120)
     assert found.difference("morphology", "I1", "ZeroR", ERROR).high < 0
     gap = found.difference("morphology", "I1", "I4", ERROR)
     assert gap.low < 0 < gap.high
