@@ -18,13 +18,19 @@ from tests.integration.servers import ROOT
 pytestmark = pytest.mark.slow
 
 ERROR = (PARTICIPANT, "mae", ALL)
+END_TO_END = {"freeze": "none", "optimizer": "adam", "weight_decay": 1e-5, "schedule": "constant"}
 
 
-def trained(folder, differs, target, inputs, *, participants):
+def trained(folder, differs, target, inputs, *, participants, **fit):
     """Simulate samples that differ in one thing; train inputs on it, and compare them."""
     (folder / "visem").mkdir(parents=True)
     small = load_visem_params(ROOT / "visem" / "params.small.yaml")
-    params = dataclasses.replace(small, frames=dataclasses.replace(small.frames, positions=2))
+    regressor = dataclasses.replace(
+        small.regressor, fit=dataclasses.replace(small.regressor.fit, **fit)
+    )
+    params = dataclasses.replace(
+        small, frames=dataclasses.replace(small.frames, positions=2), regressor=regressor
+    )
     settings = SemenSettings(participants=participants, frames=40, differs=differs, seed=3)
     simulate_semen(folder / "visem" / "data", settings)
     with contextlib.chdir(folder):
@@ -55,7 +61,9 @@ def test_one_frame_tells_no_motility_where_samples_differ_in_nothing_else(motili
 
 
 def test_morphology_is_told_by_one_frame_as_well_as_by_many(tmp_path):
-    found = trained(tmp_path / "w", "form", "morphology", ("I1", "I4"), participants=120)
+    found = trained(
+        tmp_path / "w", "form", "morphology", ("I1", "I4"), participants=120, **END_TO_END
+    )
     assert found.difference("morphology", "I1", "ZeroR", ERROR).high < 0
     gap = found.difference("morphology", "I1", "I4", ERROR)
     assert gap.low < 0 < gap.high
