@@ -107,7 +107,7 @@ class FitParams:
     lr: float
     momentum: float
     weight_decay: float
-    schedule: Literal["constant", "cosine"]
+    schedule: Literal["constant", "cosine", "tenth_per_50_epochs"]
     warmup_epochs: float
     clip_norm: float | None
     batch: Count  # clips of a step, over all workers of the fold

@@ -2,10 +2,11 @@
 
 import logging
 
-from rostfine.schemas import PARTICIPANTS, write_table
+from rostfine.schemas import write_table
 from rostfine.visem.frames import WHO
 from rostfine.visem.params import PARAMS, load_visem_params
 from rostfine.visem.participants import list_participants
+from rostfine.visem.tables import PARTICIPANTS
 from stages import run
 
 

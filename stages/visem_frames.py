@@ -3,9 +3,10 @@
 import logging
 
 from rostfine.progress import progress
-from rostfine.schemas import PARTICIPANTS, read_table
+from rostfine.schemas import read_table
 from rostfine.visem.frames import WHO, stop_at_faults, update_frames
 from rostfine.visem.params import PARAMS, load_visem_params
+from rostfine.visem.tables import PARTICIPANTS
 from stages import run
 
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
+import psutil
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from numpy import ndarray
@@ -27,8 +28,11 @@ class Stored(Protocol):
     def take(self, rows: Int64[Tensor, " taken"]) -> "Stored":
         """Return some of the clips, unread."""
 
-    def read(self, rows: Int64[Tensor, " taken"]) -> UInt8[Tensor, "taken frame row col chan"]:
-        """Read some of the clips. Raises ClipError naming the file of one that it cannot."""
+    def read(self, rows: Int64[Tensor, " taken"]) -> Any:
+        """Read some: of clips bytes (taken, frame, row, col, chan); what it is has `to(device)`.
+
+        Raises ClipError naming the file of one that it cannot read.
+        """
 
 
 Clips = UInt8[Tensor, "clip frame row col chan"] | Float32[Tensor, "clip token dim"] | Stored
@@ -93,6 +97,14 @@ def load_training_data(
     samples = Samples(frames, labels, speeds, sample_ids)
     patients = tuple(clips["patient_id"])
     return TrainingData(sample_ids, samples, folds["fold"].to_numpy(np.int64), patients)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return how much memory is free for clips that a device is fed."""
+    free = int(psutil.virtual_memory().available)
+    if device.type == "cuda":
+        return min(free, torch.cuda.mem_get_info(device)[0])
+    return free
 
 
 def fits_into(room_bytes: int, workspace: Path) -> bool:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
 from rostfine.training.data import Samples, Stored
@@ -14,8 +15,8 @@ AT_ONCE = 64
 """Clips whose input is made at once."""
 
 
-ToInput = Callable[[Tensor], Tensor]
-"""Makes of stored clips what a model sees."""
+ToInput = Callable[[Any], Any]
+"""Makes of stored clips what a model sees; of pictures with targets that is no one tensor."""
 
 
 class Feed:
@@ -37,7 +38,7 @@ class Feed:
         else:
             self.clips = frames.to(device) if isinstance(frames, Tensor) else frames
 
-    def batches(self, parts: Sequence[Int64[Tensor, " _row"]]) -> Iterator[Float[Tensor, "..."]]:
+    def batches(self, parts: Sequence[Int64[Tensor, " _row"]]) -> Iterator[Any]:
         """Yield the input of each part: (batch, chan, frame, row, col) or (batch, token, dim)."""
         clips = self.clips
         if not isinstance(clips, Tensor):
@@ -55,4 +56,4 @@ def _is_smaller(samples: Samples, to_input: ToInput) -> bool:
         return False
     first = samples.frames[:1]
     made = to_input(first)
-    return made.nbytes <= first.nbytes
+    return bool(made.nbytes <= first.nbytes)

@@ -30,6 +30,7 @@ class Grades:
         self.experiment = experiment
         self._variant = named_variant(experiment.variant)
         self._branches: tuple[str, ...] = ()
+        self.at_most: int | None = None
 
     @property
     def fit(self) -> FitParams:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +119,8 @@ class _Fitting:
     ) -> None:
         self.params, self.recipe, self.team = recipe.fit, recipe, team
         self.samples, self.chooses = samples, chooses
-        steps = -(-len(samples.labels) // self.params.batch)
+        self.epoch_size = min(len(samples.labels), recipe.at_most or len(samples.labels))
+        steps = -(-self.epoch_size // self.params.batch)
         self.state = start_state(model, self.params, steps=steps, generator=generator)
         device = self.state.device
         self.feed = recipe.feed(samples, device)
@@ -163,7 +164,7 @@ class _Fitting:
             # It drops no paths, as when its features are kept.
             self.state.model.get_submodule("encoder").eval()
         order = draw_order(self.samples.labels, self.params.balance, self.state.generator)
-        batches = torch.split(order, self.params.batch)
+        batches = torch.split(order[: self.epoch_size], self.params.batch)
         cut = [cut_batch(rows, self.team, self.params.accumulate) for rows in batches]
         inputs = self.feed.batches([part.rows for parts in cut for part in parts])
         steps = []
@@ -180,9 +181,9 @@ class _Fitting:
             )
         lengths = torch.tensor([len(rows) for rows in batches], device=self.state.device)
         sums = (torch.stack(steps) * lengths[:, None]).sum(dim=0)
-        return self.recipe.terms((sums / len(order)).tolist())
+        return self.recipe.terms((sums / self.epoch_size).tolist())
 
-    def _step(self, rows: Tensor, parts: Sequence[Part], inputs: Iterator[Tensor]) -> Tensor:
+    def _step(self, rows: Tensor, parts: Sequence[Part], inputs: Iterator[Any]) -> Tensor:
         """Take one step by the gradients of a batch; return its terms, as a vector."""
         state, team = self.state, self.team
         # First, so that the forward pass may have the memory of old gradients.
@@ -216,12 +217,13 @@ class _Fitting:
             return self.forward.no_sync()
         return nullcontext()
 
-    def _objective(self, clips: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        here = rows.to(clips.device)
+    def _objective(self, clips: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
+        device = self.state.device
+        here = rows.to(device)
         speeds = None if self.speeds is None else self.speeds[here]
         weights = None if self.weights is None else self.weights[here]
         dtype = AUTOCAST[self.params.precision]
-        with torch.autocast(clips.device.type, dtype=dtype, enabled=dtype is not None):
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             output = self.forward(clips, speeds)
         return self.recipe.objective(output, clips, self.labels[here], weights)
 

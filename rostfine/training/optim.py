@@ -24,7 +24,8 @@ def make_schedule(optimizer: Optimizer, params: FitParams, steps_per_epoch: int)
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
-        return _DECAYS[params.schedule]((step - warmup) / max(total - warmup, 1))
+        done = (step - warmup) / max(total - warmup, 1)
+        return _DECAYS[params.schedule](done, step // steps_per_epoch)
 
     return LambdaLR(optimizer, factor)
 
@@ -74,7 +75,8 @@ _OPTIMIZERS: Mapping[str, Callable[[nn.Module, FitParams], Optimizer]] = {
     "adam": _adam,
     "adamw": _adamw,
 }
-_DECAYS: Mapping[str, Callable[[float], float]] = {
-    "constant": lambda done: 1.0,
-    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
+_DECAYS: Mapping[str, Callable[[float, int], float]] = {
+    "constant": lambda done, epoch: 1.0,
+    "cosine": lambda done, epoch: 0.5 * (1 + math.cos(math.pi * done)),
+    "tenth_per_50_epochs": lambda done, epoch: 0.1 ** (epoch // 50),
 }

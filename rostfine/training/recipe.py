@@ -30,6 +30,10 @@ class Recipe(Protocol):
     def looks_first(self) -> bool:
         """Whether who chooses the epoch is looked at before each epoch, not after it."""
 
+    @property
+    def at_most(self) -> int | None:
+        """How many samples an epoch goes through at most; None: all."""
+
     def start(self) -> nn.Module:
         """Build the model as its training starts, on the CPU; what is frozen takes no gradient."""
 
@@ -42,7 +46,7 @@ class Recipe(Protocol):
     def objective(
         self,
         output: Any,
-        inputs: Float[Tensor, "batch ..."],
+        inputs: Any,
         labels: Float32[Tensor, "batch label"],
         weights: Float32[Tensor, " batch"] | None,
     ) -> tuple[Float[Tensor, ""], Vector]:

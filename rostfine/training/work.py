@@ -43,7 +43,15 @@ CODE: Final = (
     "losses.py",
     "variants.py",
 )
-LOOKS_ON: Final = {"board.py", "cost.py", "curves.py", "live.py", "placement.py", "trial.py"}
+LOOKS_ON: Final = {
+    "board.py",
+    "cost.py",
+    "curves.py",
+    "drawing.py",
+    "live.py",
+    "placement.py",
+    "trial.py",
+}
 LIBRARIES: Final = ("torch", "scikit-learn")
 """Modules that decide what comes out, and those beside them that do not."""
 IDLE: Final = ("tracking.videos_at_once", "tracking.on_bad_input", "experiment.final")

@@ -1,15 +1,12 @@
 """What one worker does: it loads what its fits are given, does them, and draws their curves."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import psutil
 import torch
 from torch import Tensor
 
@@ -17,20 +14,20 @@ from rostfine.clips.dataset import ClipFiles
 from rostfine.params import TrainingParams
 from rostfine.progress import Advance, silent
 from rostfine.schemas import GRADE_COLUMNS
-from rostfine.training.curves import Curves, draw_distributions
-from rostfine.training.data import TrainingData, fits_into, load_training_data
+from rostfine.training.curves import draw_distributions
+from rostfine.training.data import TrainingData, fits_into, free_bytes, load_training_data
+from rostfine.training.drawing import also_drawn
 from rostfine.training.epoch import Epoch
 from rostfine.training.fits import FOLDER, Fit
 from rostfine.training.folds import history_of, train_fold
 from rostfine.training.frozen import condense_clips, kept_condensed
 from rostfine.training.grades import start_model
-from rostfine.training.jobs import Job, Task
+from rostfine.training.jobs import Task
 from rostfine.training.loop import seeded
 from rostfine.training.saved import ModelSettings
 from rostfine.training.team import Team
 from rostfine.training.work import Work
 
-CURVES: Final = "tensorboard"
 CONDENSED: Final = "condensed"
 CONDENSED_AT_ONCE: Final = 64
 DECIDE_FEATURES: Final = (
@@ -103,7 +100,7 @@ def load_for(
     """
     experiment = job.settings.experiment
     frozen = experiment.fit.freeze == "encoder"
-    fits = job.training.clips == "device" or fits_into(_free_bytes(device) // sharers, Path())
+    fits = job.training.clips == "device" or fits_into(free_bytes(device) // sharers, Path())
     keep = fits and job.training.clips != "disk" and not frozen
     data = load_training_data(Path(), experiment.input.speed, keep=keep)
     if frozen:
@@ -116,32 +113,15 @@ def do_fit(
     todo: Fit, data: TrainingData, job: GradeJob, *, team: Team, on_epoch: Callable[[Epoch], None]
 ) -> None:
     """Do one fit into its folder, and its curves into that of TensorBoard."""
-    if not team.leads:
-        train_fold(todo, data, job.settings, work=job.work, on_epoch=on_epoch, team=team)
-        return
-    with curves_of(job, todo) as curves:
-
-        def note(epoch: Epoch) -> None:
-            curves.epoch(epoch)
-            on_epoch(epoch)
-
+    with also_drawn(job, todo, team, on_epoch) as (note, curves):
         done = train_fold(todo, data, job.settings, work=job.work, on_epoch=note, team=team)
-        if done is not None:
+        if curves is not None and done is not None:
             labels = dict(zip(data.sample_ids, data.samples.labels.numpy(), strict=True))
             some = done.head(6)
             true = np.stack([labels[sample_id] for sample_id in some["sample_id"]])
             predicted = some[list(GRADE_COLUMNS)].to_numpy()
             picture = draw_distributions(true, predicted, list(some["sample_id"]))
             curves.image("held_out", picture, job.settings.experiment.fit.epochs - 1)
-
-
-def curves_of(job: Job, todo: Fit) -> closing[Curves]:
-    """Open the curves of a fit, standing in its workspace; they go on where it does."""
-    folder = Path(CURVES) / job.name / todo.folder
-    begun = job.work.epochs_done(todo)
-    if not begun:
-        shutil.rmtree(folder, ignore_errors=True)
-    return closing(Curves(folder, todo.label, goes_on_from=begun))
 
 
 def _condensed(job: GradeJob, data: TrainingData, device: torch.device, advance: Advance) -> Tensor:
@@ -161,10 +141,3 @@ def _condensed(job: GradeJob, data: TrainingData, device: torch.device, advance:
 
     folder = Path(FOLDER) / CONDENSED / job.settings.experiment_name
     return kept_condensed(folder, key, make)
-
-
-def _free_bytes(device: torch.device) -> int:
-    free = int(psutil.virtual_memory().available)
-    if device.type == "cuda":
-        return min(free, torch.cuda.mem_get_info(device)[0])
-    return free

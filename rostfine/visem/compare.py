@@ -17,7 +17,7 @@ from rostfine.evaluation.comparison import BETTER, UNDECIDED, WORSE
 from rostfine.evaluation.scores import Statistic
 from rostfine.evaluation.statistics import Interval, draw_patients, percentiles
 from rostfine.evaluation.tables import ZERO_R
-from rostfine.schemas import PARTICIPANTS, SEMEN_PREDICTIONS, read_table
+from rostfine.schemas import read_table
 from rostfine.visem.metrics import (
     ALL,
     ERRORS,
@@ -31,6 +31,7 @@ from rostfine.visem.metrics import (
     zeros,
 )
 from rostfine.visem.params import INPUTS, CompareParams, InputName
+from rostfine.visem.tables import PARTICIPANTS, SEMEN_PREDICTIONS
 from rostfine.visem.targets import TARGETS, WORDS, TargetName
 
 RUNS: Final = Path("visem/runs")

@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import psutil
 import torch
 from jaxtyping import Bool
 from numpy import ndarray
 
 from rostfine.errors import FoldError
 from rostfine.params import FitParams, TrainingParams
-from rostfine.schemas import SEMEN_PREDICTIONS
 from rostfine.training.checkpoint import Checkpoints
 from rostfine.training.choosing import choose_validation
-from rostfine.training.data import Samples
+from rostfine.training.data import Samples, free_bytes
+from rostfine.training.drawing import also_drawn
 from rostfine.training.epoch import Epoch
 from rostfine.training.fits import Fit
 from rostfine.training.folds import leave
@@ -26,11 +25,11 @@ from rostfine.training.recipe import Recipe
 from rostfine.training.saved import WEIGHTS
 from rostfine.training.team import Team
 from rostfine.training.work import Work
-from rostfine.training.worker import curves_of
 from rostfine.visem.params import INPUTS
 from rostfine.visem.recipes import Reconstruction, Regression, predict_stacks
 from rostfine.visem.saved import AutoencoderSettings, SemenSettings
 from rostfine.visem.stacks import SemenData, labelled, load_stacks, mean_intensity, table_of, take
+from rostfine.visem.tables import SEMEN_PREDICTIONS
 from rostfine.visem.targets import TARGETS
 
 ANY_GRADE: Final = "A"
@@ -67,22 +66,14 @@ class SemenJob:
 
     def load(self, device: torch.device, *, sharers: int) -> SemenData:
         """Load the stacks of its input. Raises ClipError naming an array that cannot be read."""
-        room = {"device": np.inf, "disk": 0.0}.get(self.training.clips, _free_bytes(device))
+        room = {"device": np.inf, "disk": 0.0}.get(self.training.clips, free_bytes(device))
         return load_stacks(INPUTS[self.settings.input], room_bytes=room / sharers)
 
     def do(
         self, todo: Fit, data: SemenData, *, team: Team, on_epoch: Callable[[Epoch], None]
     ) -> None:
         """Do one fit into its folder, and its curves into that of TensorBoard."""
-        if not team.leads:
-            _do(self, todo, data, team, on_epoch)
-            return
-        with curves_of(self, todo) as curves:
-
-            def note(epoch: Epoch) -> None:
-                curves.epoch(epoch)
-                on_epoch(epoch)
-
+        with also_drawn(self, todo, team, on_epoch) as (note, _):
             _do(self, todo, data, team, note)
 
 
@@ -154,8 +145,3 @@ def _recipe(job: SemenJob, todo: Fit, train: Samples) -> Recipe:
     mean = tuple(train.labels.mean(dim=0).tolist())
     autoencoder = job.autoencoders / todo.folder / WEIGHTS
     return Regression(given, job.fit, settings.regressor, settings.target, autoencoder, mean)
-
-
-def _free_bytes(device: torch.device) -> float:
-    free = float(psutil.virtual_memory().available)
-    return min(free, torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else free

@@ -21,12 +21,13 @@ from numpy import ndarray
 from rostfine.errors import ClusterError, InputError, RostfineError, VideoError
 from rostfine.files import HashMemo, drop_half_written, written_whole
 from rostfine.progress import Advance, silent
-from rostfine.schemas import PARTICIPANTS, STACKS, no_rows, read_table, typed, write_table
+from rostfine.schemas import no_rows, read_table, typed, write_table
 from rostfine.tracking.parallel import work_through
 from rostfine.video.ahead import read_ahead
 from rostfine.video.reader import open_video
 from rostfine.video.shrink import shrink
 from rostfine.visem.params import STACK_FRAMES, FramesParams, VisemParams
+from rostfine.visem.tables import PARTICIPANTS, STACKS
 
 FOLDER: Final = Path("visem")
 FRAMES: Final = FOLDER / "frames"

@@ -1,5 +1,6 @@
 """The recipes of both steps: an autoencoder of stacks, and percentages from its feature images."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,13 +27,14 @@ from rostfine.visem.targets import TargetName
 
 
 @dataclass(frozen=True)
-class _OfStacks:
+class _OfStacks(ABC):
     """What both steps share: what a model is fed, and the mean squared error."""
 
     given: StackInput
     fit: FitParams
 
     looks_first = False
+    at_most = None
 
     def feed(self, samples: Samples, device: torch.device) -> Feed:
         """Return what the model is fed of samples."""
@@ -69,9 +71,9 @@ class _OfStacks:
         squared, absolute = vector
         return Terms(squared, squared, squared, 0.0, {"mse": squared, "mae": absolute}, {})
 
+    @abstractmethod
     def wanted(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Return what the model is to say of a batch."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from numpy import ndarray
 from torch import Tensor
 
 from rostfine.errors import ClipError
-from rostfine.schemas import PARTICIPANTS, STACKS, read_table
+from rostfine.schemas import read_table
 from rostfine.training.data import ROOM, Samples
 from rostfine.visem.frames import TABLE, WHO
 from rostfine.visem.params import StackInput
+from rostfine.visem.tables import PARTICIPANTS, STACKS
 from rostfine.visem.targets import ALL_TARGETS
 
 INTENSITIES: Final = 255.0

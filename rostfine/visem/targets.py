@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from rostfine.schemas import MORPHOLOGY_COLUMNS, MOTILITY_COLUMNS
+from rostfine.visem.tables import MORPHOLOGY_COLUMNS, MOTILITY_COLUMNS
 
 TargetName = Literal["motility", "morphology"]
 

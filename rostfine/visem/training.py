@@ -17,7 +17,7 @@ from rostfine.errors import InputError, ParamsError
 from rostfine.files import written_whole
 from rostfine.params import FitParams
 from rostfine.parsing import flatten, plain
-from rostfine.schemas import PARTICIPANTS, SEMEN_PREDICTIONS, read_table, write_table
+from rostfine.schemas import read_table, write_table
 from rostfine.training.fits import PROGRESS, Fit
 from rostfine.training.folds import PREDICTIONS_FILE
 from rostfine.training.jobs import Task
@@ -31,6 +31,7 @@ from rostfine.visem.params import INPUTS, PARAMS, InputName, VisemParams
 from rostfine.visem.recipes import build
 from rostfine.visem.saved import AutoencoderSettings, SemenSettings, load_autoencoder
 from rostfine.visem.stacks import StackFiles, load_stacks, to_stack
+from rostfine.visem.tables import PARTICIPANTS, SEMEN_PREDICTIONS
 from rostfine.visem.targets import TargetName
 
 RUNS: Final = FOLDER / "runs"

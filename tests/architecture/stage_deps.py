@@ -24,6 +24,8 @@ PLUMBING = {
         "parsing",
         "progress",
         "schemas",
+        "morphology/tables",
+        "visem/tables",
         "workspace",
     )
 }
@@ -31,6 +33,7 @@ PLUMBING = {
 WATCHERS = (
     "rostfine/registry/",
     "rostfine/training/curves.py",
+    "rostfine/training/drawing.py",
     "rostfine/training/live.py",
 )
 LOOK_ON = dict.fromkeys(

@@ -5,13 +5,14 @@ import dataclasses
 
 import pytest
 
-from rostfine.schemas import PARTICIPANTS, write_table
+from rostfine.schemas import write_table
 from rostfine.simulate.semen import SemenSettings, simulate_semen
 from rostfine.visem.compare import compare
 from rostfine.visem.frames import WHO, update_frames
 from rostfine.visem.metrics import ALL, PARTICIPANT
 from rostfine.visem.params import CompareParams, load_visem_params
 from rostfine.visem.participants import list_participants
+from rostfine.visem.tables import PARTICIPANTS
 from rostfine.visem.training import train_autoencoders, train_regressors
 from tests.integration.servers import ROOT
 

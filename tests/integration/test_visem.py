@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from rostfine.registry import find_version
-from rostfine.schemas import PARTICIPANTS, STACKS, read_table
+from rostfine.schemas import read_table
+from rostfine.visem.tables import PARTICIPANTS, STACKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:::mlflow")]
 

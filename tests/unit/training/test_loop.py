@@ -44,6 +44,22 @@ def test_training_leaves_torchs_own_random_state_alone(data, settings):
     assert torch.equal(torch.rand(3), wanted)
 
 
+class Counted(Grades):
+    """Notes how many clips each step sees."""
+
+    def objective(self, output, inputs, labels, weights):
+        self.seen.append(len(labels))
+        return super().objective(output, inputs, labels, weights)
+
+
+def test_an_epoch_goes_through_no_more_samples_than_the_recipe_wants(data, settings):
+    changed = dataclasses.replace(settings.experiment.fit, batch=2, epochs=2)
+    recipe = Counted(dataclasses.replace(settings.experiment, fit=changed))
+    recipe.at_most, recipe.seen = 3, []
+    fit(data.samples, recipe, on_epoch=lambda epoch: None)
+    assert recipe.seen == [2, 1, 2, 1]
+
+
 def test_the_loss_falls_and_every_epoch_is_told(data, settings):
     _, epochs = train(data, settings.experiment, epochs=60, augment=None)
     assert [e.epoch for e in epochs] == list(range(60))

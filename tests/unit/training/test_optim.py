@@ -55,6 +55,13 @@ def test_warm_up_climbs_to_the_rate_and_cosine_falls_to_zero():
     assert found[-1] < 0.001
 
 
+def test_a_rate_falls_to_a_tenth_every_fifty_epochs():
+    params = dataclasses.replace(FIT, schedule="tenth_per_50_epochs", epochs=101)
+    found = rates(params, 2, 202)
+    assert found[98:102] == pytest.approx([0.1, 0.1, 0.01, 0.01])
+    assert found[-1] == pytest.approx(0.001)
+
+
 def test_sgd_takes_the_step_of_the_papers_setting():
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 2.0)

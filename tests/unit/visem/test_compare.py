@@ -8,10 +8,11 @@ import pytest
 from rostfine.errors import InputError, TableError
 from rostfine.evaluation.comparison import BETTER, UNDECIDED
 from rostfine.evaluation.tables import ZERO_R
-from rostfine.schemas import MORPHOLOGY_COLUMNS, MOTILITY_COLUMNS, PARTICIPANTS, write_table
+from rostfine.schemas import write_table
 from rostfine.visem.compare import Comparison, compare, flatten
 from rostfine.visem.metrics import ALL, PARTICIPANT, STACK
 from rostfine.visem.params import CompareParams
+from rostfine.visem.tables import MORPHOLOGY_COLUMNS, MOTILITY_COLUMNS, PARTICIPANTS
 from rostfine.visem.targets import TARGETS
 
 COUNT, STACKS = 30, 6

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from rostfine.errors import TableError, VideoError
-from rostfine.schemas import PARTICIPANTS, read_table, write_table
+from rostfine.schemas import read_table, write_table
 from rostfine.visem.dataset import Dataset, read_dataset, usable_participants
+from rostfine.visem.tables import PARTICIPANTS
 from rostfine.visem.targets import ALL_TARGETS
 from rostfine.visem.video_names import VideoName, parse_video_name
 

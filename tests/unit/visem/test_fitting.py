@@ -13,13 +13,7 @@ from hypothesis import strategies as st
 from rostfine.errors import FoldError, InputError
 from rostfine.files import read_json
 from rostfine.params import FitParams
-from rostfine.schemas import (
-    PARTICIPANTS,
-    SEMEN_PREDICTIONS,
-    STACKS,
-    read_table,
-    write_table,
-)
+from rostfine.schemas import read_table, write_table
 from rostfine.training.data import Samples
 from rostfine.training.fits import Fit
 from rostfine.training.folds import HISTORY, PREDICTIONS_FILE
@@ -36,6 +30,7 @@ from rostfine.visem.saved import (
     load_regressor,
 )
 from rostfine.visem.stacks import SemenData, StackFiles, load_stacks, to_stack
+from rostfine.visem.tables import PARTICIPANTS, SEMEN_PREDICTIONS, STACKS
 from rostfine.visem.targets import ALL_TARGETS, TARGETS
 
 ROOT = Path(__file__).parents[3]

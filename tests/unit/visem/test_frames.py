@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rostfine.errors import InputError, VideoError
-from rostfine.schemas import PARTICIPANTS, STACKS, read_table, write_table
+from rostfine.schemas import read_table, write_table
 from rostfine.video.write import CODECS, write_video
 from rostfine.visem.frames import FRAMES, TABLE, WHO, read_stacks, spread, stop_at_faults
 from rostfine.visem.frames import update_frames as update_with
 from rostfine.visem.params import STACK_FRAMES, FramesParams, load_visem_params
+from rostfine.visem.tables import PARTICIPANTS, STACKS
 from rostfine.visem.targets import ALL_TARGETS
 
 ROOT = Path(__file__).parents[3]

@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from rostfine.errors import FoldError
-from rostfine.schemas import MORPHOLOGY_COLUMNS, MOTILITY_COLUMNS
 from rostfine.visem.metrics import (
     ALL,
     AgreementLimit,
@@ -14,6 +13,7 @@ from rostfine.visem.metrics import (
     zero_r_predictions,
     zeros,
 )
+from rostfine.visem.tables import MORPHOLOGY_COLUMNS, MOTILITY_COLUMNS
 from rostfine.visem.zero_r import zero_r_mae
 
 FIRST = MOTILITY_COLUMNS[0]

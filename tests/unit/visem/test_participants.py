@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from rostfine.errors import FoldError, TableError
-from rostfine.schemas import PARTICIPANTS, read_table, write_table
+from rostfine.schemas import read_table, write_table
 from rostfine.visem.params import DataParams, FoldsParams, load_visem_params
 from rostfine.visem.participants import list_participants
+from rostfine.visem.tables import PARTICIPANTS
 
 ROOT = Path(__file__).parents[3]
 

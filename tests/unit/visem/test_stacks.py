@@ -8,14 +8,7 @@ import pytest
 import torch
 
 from rostfine.errors import ClipError
-from rostfine.schemas import (
-    PARTICIPANTS,
-    SEMEN_PREDICTIONS,
-    STACKS,
-    no_rows,
-    read_table,
-    write_table,
-)
+from rostfine.schemas import no_rows, read_table, write_table
 from rostfine.visem.frames import FRAMES, TABLE, WHO
 from rostfine.visem.params import INPUTS, STACK_FRAMES, StackInput
 from rostfine.visem.stacks import (
@@ -27,6 +20,7 @@ from rostfine.visem.stacks import (
     take,
     to_stack,
 )
+from rostfine.visem.tables import PARTICIPANTS, SEMEN_PREDICTIONS, STACKS
 from rostfine.visem.targets import ALL_TARGETS, TARGETS
 
 POSITIONS, SIDE_PX = 5, 8
