@@ -15,6 +15,8 @@ from rostfine.registry.aliases import (
     promote,
     rollback,
 )
+from rostfine.registry.kinds import opened_kind
+from rostfine.registry.offers import Offer, Offered, Score, offer
 from rostfine.registry.origin import describe_origin
 from rostfine.registry.predictor import Predictor, load, opened
 from rostfine.registry.pyfunc_files import Form, grey
@@ -44,10 +46,13 @@ __all__ = [
     "TRACKING_URI",
     "Change",
     "Form",
+    "Offer",
+    "Offered",
     "Predictor",
     "RegisteredVersion",
     "Registration",
     "RunLog",
+    "Score",
     "Version",
     "describe_origin",
     "fetch_kept",
@@ -56,7 +61,9 @@ __all__ = [
     "keep_with",
     "list_versions",
     "load",
+    "offer",
     "opened",
+    "opened_kind",
     "promote",
     "register",
     "rollback",

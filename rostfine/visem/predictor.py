@@ -10,12 +10,9 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from torch import nn
 
-from rostfine.errors import ClipError, InputError
-from rostfine.files import read_json
+from rostfine.errors import ClipError
 from rostfine.progress import Advance, silent
-from rostfine.registry import Form, find_version, grey, opened
-from rostfine.registry.predictor import REFERENCE
-from rostfine.training.saved import SETTINGS
+from rostfine.registry import Form, grey, opened_kind
 from rostfine.visem.answer import SemenAnswer, answer_of
 from rostfine.visem.frames import read_stacks
 from rostfine.visem.params import INPUTS, STACK_FRAMES
@@ -25,6 +22,7 @@ from rostfine.visem.targets import TARGETS
 
 LOADER: Final = "rostfine.visem.pyfunc_model"
 BATCH: Final = 16
+WANTED: Final = "a model of semen samples, such as models:/visem-motility@champion"
 
 
 class SemenPredictor:
@@ -88,9 +86,7 @@ def load_semen(reference: str, workspace: Path | None = None) -> SemenPredictor:
 
     Raises RegistryError if there is no such model, InputError if it is one of another kind.
     """
-    exact = _by_number(reference, workspace)
-    with opened(exact, workspace) as folder:
-        _refuse_others(reference, folder)
+    with opened_kind(reference, "semen", wanted=WANTED, workspace=workspace) as (folder, exact):
         return SemenPredictor(*load_regressor(folder), name=exact)
 
 
@@ -104,25 +100,3 @@ def semen_form(settings: SemenSettings) -> Form:
 
 def _stack_shape(settings: SemenSettings) -> tuple[int, int, int]:
     return STACK_FRAMES, settings.frames.image_px, settings.frames.image_px
-
-
-def _by_number(reference: str, workspace: Path | None) -> str:
-    """Return which version an alias means now: an answer is to tell which model gave it."""
-    parts = REFERENCE.fullmatch(reference)
-    if not parts or not parts["alias"] or (Path(reference) / SETTINGS).is_file():
-        return reference
-    found = find_version(parts["name"], parts["alias"], workspace)
-    return f"models:/{found.name}/{found.version}" if found else reference
-
-
-def _refuse_others(reference: str, folder: Path) -> None:
-    try:
-        said = read_json(folder / SETTINGS)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{reference}: not a saved model: {error}") from error
-    kind = said.get("kind", "clips") if isinstance(said, dict) else "none"
-    if kind != "semen":
-        raise InputError(
-            f"{reference}: wanted a model of semen samples, such as "
-            f"models:/visem-motility@champion; got one of kind {kind!r}"
-        )

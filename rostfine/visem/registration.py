@@ -1,24 +1,12 @@
 """The models of semen samples into the registry, and which of them is in use."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from rostfine.errors import InputError
-from rostfine.files import read_json, sha256_of, written_whole
-from rostfine.registry import (
-    CHALLENGER,
-    CHAMPION,
-    MODEL_CARD,
-    Registration,
-    describe_origin,
-    find_version,
-    promote,
-    register,
-)
+from rostfine.files import read_json
+from rostfine.registry import CHALLENGER, CHAMPION, Offer, Score, offer
 from rostfine.training.folds import PREDICTIONS_FILE
-from rostfine.training.saved import WEIGHTS
 from rostfine.visem.frames import FOLDER, WHO
 from rostfine.visem.params import Registered, VisemParams
 from rostfine.visem.predictor import semen_form
@@ -83,30 +71,16 @@ def _register(params: VisemParams, target: TargetName, wanted: Registered) -> Ou
         zero_r=zero_r, positions=settings.frames.positions, px=settings.frames.image_px,
         backbone=settings.regressor.backbone,
     )  # fmt: skip
-    with TemporaryDirectory(prefix="rostfine-") as made:
-        card = Path(made) / MODEL_CARD
-        with written_whole(card) as beside:
-            beside.write_text(text)
-        paths = (folder / PREDICTIONS_FILE, WHO, FOLDER / "params.yaml", card)
-        kept = Registration(
-            metrics={ERROR: mae, f"zero_r_{ERROR}": zero_r},
-            tags={
-                **describe_origin(Path()),
-                ERROR: repr(mae),
-                "score": f"mae {mae:.2f} ({low:.2f} to {high:.2f})",
-                "sha256.weights": sha256_of(final / WEIGHTS),
-            },
-            files={path.name: path for path in paths},
-        )
-        form = semen_form(settings)
-        done = register(
-            final, wanted.name, alias=CHALLENGER, kept=kept, workspace=Path(), form=form
-        )
-    champion = find_version(wanted.name, CHAMPION, Path())
-    takes = champion is None or mae <= float(champion.tags[ERROR])
-    if takes:
-        promote(wanted.name, int(done.version), workspace=Path())
-    return Outcome(wanted.name, done.version, target, mae, takes)
+    what = Offer(
+        form=semen_form(settings),
+        score=Score(ERROR, mae, "lower"),
+        said=f"mae {mae:.2f} ({low:.2f} to {high:.2f})",
+        metrics={ERROR: mae, f"zero_r_{ERROR}": zero_r},
+        card=text,
+        files=(folder / PREDICTIONS_FILE, WHO, FOLDER / "params.yaml"),
+    )
+    done = offer(final, wanted.name, what)
+    return Outcome(wanted.name, done.version, target, mae, done.champion)
 
 
 def _number(target: TargetName, name: str, statistic: str) -> float:
