@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
@@ -35,6 +35,24 @@ def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
             _settle(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def find_files(folder: Path, suffixes: Container[str]) -> list[str]:
+    """Return the files in `folder` and below it, also behind links, relative to it, sorted.
+
+    `suffixes` are in lower case; what begins with a dot is left out.
+    """
+    found, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        # A link to a folder above would lead round for ever.
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths = [Path(place, name) for name in files if not name.startswith(".")]
+        found += [path for path in paths if path.suffix.lower() in suffixes and path.is_file()]
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def _settle(path: Path) -> None:

@@ -1,7 +1,7 @@
 """One fit of a cross-validation, from the samples it may see to the folder it leaves."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -109,7 +109,8 @@ def train_fold(
         predicted = predict_fed(done.model, feed, held_out, batch=experiment.fit.batch)
         table = _table(data, split.held_out, predicted)
     said = dataclasses.replace(settings, trained_on=todo.trained_on, epoch_by=_by(split))
-    leave(work, todo, done, said, None if table is None else (table, PREDICTIONS))
+    tables = {} if table is None else {PREDICTIONS_FILE: (table, PREDICTIONS)}
+    leave(work, todo, done, said, tables)
     return table
 
 
@@ -118,9 +119,9 @@ def leave(
     todo: Fit,
     done: Fitted,
     said: Settings,
-    predictions: tuple[pd.DataFrame, Table] | None = None,
+    tables: Mapping[str, tuple[pd.DataFrame, Table]],
 ) -> None:
-    """Write what a fit leaves into its folder, and mark it done.
+    """Write what a fit leaves into its folder, tables by their names, and mark it done.
 
     Raises TrainingError if it cannot be written.
     """
@@ -128,9 +129,9 @@ def leave(
     try:
         save_model(folder, done.model, said)
         write_json(folder / HISTORY, [_without_time(epoch) for epoch in done.history], durable=True)
-        if predictions is not None:
-            write_table(folder / PREDICTIONS_FILE, *predictions)
-            files.append(PREDICTIONS_FILE)
+        for name, table in tables.items():
+            write_table(folder / name, *table)
+            files.append(name)
         work.mark_done(todo, files)
     except (OSError, SafetensorError) as error:
         raise TrainingError(f"{folder}: cannot be written: {error}") from error

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -16,6 +17,11 @@ from rostfine.errors import VideoError
 from rostfine.video.colour import Picture
 from rostfine.video.decoder import Decoder, open_decoder
 from rostfine.video.stack import Stack, is_stack, open_stack
+
+SUFFIXES: Final = frozenset(
+    (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".tif", ".tiff", ".webm", ".wmv")
+)
+"""Of names that are taken for videos where a folder is looked through."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,13 @@ class Frame:
     ) -> UInt8[np.ndarray, "row col chan"]:
         """Cut a square around (`x_px`, `y_px`); grey is repeated in the three channels."""
         return self._picture.cut_rgb(x_px, y_px, size_px=size_px)
+
+    def rgb(self) -> UInt8[np.ndarray, "row col 3"]:
+        """Return the whole picture in red, green and blue."""
+        rows, cols = self.luma.shape
+        side = max(rows, cols)
+        middle = (side - 1) / 2
+        return self.cut_rgb(middle, middle, size_px=side)[:rows, :cols]
 
 
 class Video:

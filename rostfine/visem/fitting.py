@@ -19,7 +19,7 @@ from rostfine.training.data import Samples, free_bytes
 from rostfine.training.drawing import also_drawn
 from rostfine.training.epoch import Epoch
 from rostfine.training.fits import Fit
-from rostfine.training.folds import leave
+from rostfine.training.folds import PREDICTIONS_FILE, leave
 from rostfine.training.loop import fit
 from rostfine.training.recipe import Recipe
 from rostfine.training.saved import WEIGHTS
@@ -127,14 +127,14 @@ def _do(
     chosen = int(parts.choose.sum())
     by = f"{chosen} stacks kept for it" if chosen else "none: the last"
     said = dataclasses.replace(settings, trained_on=todo.trained_on, epoch_by=by)
-    predictions = None
+    tables = {}
     if isinstance(settings, SemenSettings) and parts.held_out.any():
         held_out = take(data, parts.held_out)
         feed = recipe.feed(held_out.samples, team.device)
         predicted = predict_stacks(done.model, feed, len(held_out.stacks), batch=job.fit.batch)
         table = table_of(held_out, predicted, TARGETS[settings.target])
-        predictions = (table, SEMEN_PREDICTIONS[settings.target])
-    leave(job.work, todo, done, said, predictions)
+        tables[PREDICTIONS_FILE] = (table, SEMEN_PREDICTIONS[settings.target])
+    leave(job.work, todo, done, said, tables)
 
 
 def _recipe(job: SemenJob, todo: Fit, train: Samples) -> Recipe:

@@ -7,11 +7,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from rostfine.errors import VideoError
+from rostfine.video.reader import SUFFIXES
 
 ASSESSORS: Final = ("SSW", "JMA", "HH", "OW", "IVS")
-SUFFIXES: Final = frozenset(
-    (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".tif", ".tiff", ".webm", ".wmv")
-)
 _NAME: Final = re.compile(
     r"(?P<id>\d+)(_(?P<date>\d\d\.\d\d\.\d\d))?([_ -](?P<note>.+?))??"
     rf"(_(?P<who>{'|'.join(ASSESSORS)}))?"

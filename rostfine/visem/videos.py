@@ -1,6 +1,5 @@
 """Which video is whose: by a table of the data set, or by the names of the files."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -8,9 +7,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from rostfine.errors import VideoError
+from rostfine.files import find_files
+from rostfine.video.reader import SUFFIXES
 from rostfine.visem.faults import Fault, ids_at_fault
 from rostfine.visem.published import ID, PublishedTable, Row, read_published
-from rostfine.visem.video_names import SUFFIXES, parse_video_name
+from rostfine.visem.video_names import parse_video_name
 
 LISTINGS: Final = ("videos.csv", "videos_id.csv")
 """Tables of ID and video; the first that is there counts."""
@@ -26,17 +27,7 @@ class Matched:
 
 def find_videos(folder: Path) -> list[str]:
     """Return all videos in `folder` and below it, also behind links, relative to it, sorted."""
-    found, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        # A link to a folder above would lead round for ever.
-        if (real := os.path.realpath(place)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = [Path(place, name) for name in files if not name.startswith(".")]
-        found += [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
-    return sorted(path.relative_to(folder).as_posix() for path in found)
+    return find_files(folder, SUFFIXES)
 
 
 def match_videos(folder: Path, participant_ids: Set[str]) -> Matched:

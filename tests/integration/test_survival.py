@@ -1,74 +1,20 @@
 """Training that loses a worker, its driver or a machine ends with the bits of one that did not."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
-pytestmark = pytest.mark.slow
+from tests.integration.training import Training
 
-WAIT_S = 240
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
 EPOCHS = 12
 TEAM = "workers_per_fold: 2"
-
-
-class Training:
-    """The stage that trains, in a process of its own."""
-
-    def __init__(self, folder: Path, **environment: str) -> None:
-        self.folder, self.said = folder, folder / "said.txt"
-        with self.said.open("a") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "stages.cross_validate", "rostfine"],
-                cwd=folder,
-                env={**os.environ, **environment},
-                stdout=file,
-                stderr=file,
-                start_new_session=True,
-            )
-
-    def wait_for(self, epoch: int) -> None:
-        """Wait until the first fit, whichever it is, is past an epoch, and into the next one."""
-        name = f"checkpoints/rostfine/*/epoch_{epoch:06d}.json"
-        self._wait(lambda: any(self.folder.glob(name)))
-        time.sleep(0.2)
-
-    def workers(self) -> list[psutil.Process]:
-        """List Ray's workers, of this process alone."""
-        below = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in below if "RayTrainWorker" in " ".join(child.cmdline())]
-
-    def ends(self) -> int:
-        """Wait for the end; return the exit code."""
-        return self.process.wait(WAIT_S)
-
-    def kill(self) -> None:
-        """End the process at once; its workers end by themselves, or would train on unseen."""
-        below, workers = psutil.Process(self.process.pid).children(recursive=True), self.workers()
-        self.process.kill()
-        self.process.wait()
-        _, alive = psutil.wait_procs(workers, timeout=60)
-        assert workers
-        assert not alive
-        for child in below:  # agents of Ray take their time
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-
-    def _wait(self, done: Callable[[], bool]) -> None:
-        until = time.monotonic() + WAIT_S
-        while not done():
-            assert self.process.poll() is None, self.said.read_text()
-            assert time.monotonic() < until, self.said.read_text()
-            time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

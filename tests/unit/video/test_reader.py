@@ -6,6 +6,7 @@ import pytest
 
 from rostfine.errors import VideoError
 from rostfine.video.reader import open_video
+from rostfine.video.write import CODECS, write_video
 
 
 def chunk(name, *parts):
@@ -257,3 +258,16 @@ def test_an_unknown_codec_is_named(encode, frames):
     path.write_bytes(path.read_bytes().replace(b"MJPG", b"QZQZ"))
     with pytest.raises(VideoError, match=r"v\.avi: not a readable video"), open_video(path):
         pass
+
+
+def test_a_whole_frame_is_the_picture_that_was_written_of_any_sides(tmp_path):
+    rows, cols = np.mgrid[:31, :46]
+    picture = np.stack([4 * rows + 60, 3 * cols + 40, 200 - 2 * rows], axis=2).astype(np.uint8)
+    path = tmp_path / "colours.avi"
+    write_video(path, [picture], codec=CODECS["mjpeg"], frame_rate_hz=25.0)
+    with open_video(path) as video:
+        (frame,) = video.frames()
+        found = frame.rgb()
+    assert found.shape == picture.shape
+    assert np.abs(found.astype(int) - picture).mean() < 3
+    assert np.array_equal(found[5:12, 9:16], frame.cut_rgb(12.0, 8.0, size_px=7))
