@@ -47,8 +47,10 @@ ENTRYPOINTS: Final[Mapping[str, str]] = {
     RETRAIN: "flows.retrain.retrain",
     "promote": "flows.promote.promote",
     "rollback": "flows.rollback.rollback",
+    "visem": "flows.visem.visem",
+    "morphology": "flows.morphology.morphology",
 }
-"""By the names of the flows, in the order of a lab's day."""
+"""By the names of the flows, in the order of a lab's day; last those of the other two systems."""
 
 
 def load_flow(entrypoint: str) -> Flow[Any, Any]:

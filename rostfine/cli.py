@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rostfine import cli_published, cli_registry, cli_visem, cli_votes
+from rostfine import cli_heads, cli_published, cli_registry, cli_visem, cli_votes
 from rostfine.errors import InputError, RostfineError
 from rostfine.memory import keep_freed_memory
 from rostfine.params import load_params
@@ -279,6 +279,7 @@ def export(
     print(export_command(predictor.model, predictor.settings, out, int8=int8, clips=clips))
 
 
+app.add_typer(cli_heads.app, name="heads")
 app.add_typer(cli_visem.app, name="visem")
 app.add_typer(cli_votes.app, name="votes")
 app.command()(cli_visem.semen)

@@ -5,9 +5,9 @@ things with; `pretrained` is null or a file of weights under their published nam
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from rostfine.parsing import Count, Share
+from rostfine.parsing import Between, Count, Share
 
 
 @dataclass(frozen=True)
@@ -130,3 +130,19 @@ ModelParams = (
     | TimeSformerParams
     | RoSTFineParams
 )
+
+
+@dataclass(frozen=True)
+class HeadNetParams:
+    """The network that finds heads: torchvision's Mask R-CNN."""
+
+    backbone: Literal["resnet101-fpn", "resnet50-fpn-v2", "resnet18-fpn"]
+    pretrained: str | None  # a file of weights: of all of it (COCO), or of its ResNet (ImageNet)
+    norm: Literal["frozen", "batch"]  # frozen: as published, for weights that were trained before
+    width: Count  # channels of the feature pyramid and of the masks' layers; 256 as published
+    image_px: Annotated[int, Between(64.0)]  # the longer side; the shorter one is padded to it
+    anchors: Literal["fitted", "published"]  # fitted: to the heads of the training pictures
+    rois: Count  # places of each picture from which the heads are learnt; 200 as published
+    score: Share  # of the least sure instance that counts
+    nms: Share  # overlap (IoU) of two boxes of which only the surer is kept
+    detections: Count  # per picture, at most

@@ -26,7 +26,7 @@ ABOUT_WEIGHTS = (
 IGNORED_BY_GIT = (
     "/data/raw/\n/data/votes/\n/data/.batches*\n/data/.video-hashes.json\n"
     "/mlflow.db*\n/mlartifacts/\n/mlflow-outbox/\n/prefect/\n/checkpoints/\n/tensorboard/\n/truth/\n"
-    "/visem/data/\n/visem/.video-hashes.json\n"
+    "/morphology/data/\n/visem/data/\n/visem/.video-hashes.json\n"
 )
 
 
@@ -52,7 +52,7 @@ def init_workspace(folder: Path, preset: str) -> None:
         raise InputError(f"preset: wanted one of {', '.join(PRESETS)}, got {preset!r}")
     if is_workspace(folder):
         raise InputError(f"{folder}: is a workspace already; nothing was changed")
-    for name in ("data/raw", "data/votes", "data/weights", "visem/data"):
+    for name in ("data/raw", "data/votes", "data/weights", "morphology/data", "visem/data"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     params, setting = PRESETS[preset]
     files = {
@@ -62,8 +62,8 @@ def init_workspace(folder: Path, preset: str) -> None:
         ".dvcignore": (CHECKOUT / ".dvcignore").read_text(),
         "params.yaml": (CHECKOUT / params).read_text(),
         **_studies(folder, setting),
-        "visem/params.yaml": (CHECKOUT / "visem" / params).read_text(),
-        "visem/dvc.yaml": _pipeline(CHECKOUT / "visem" / "dvc.yaml", folder),
+        **_beside("morphology", params, folder),
+        **_beside("visem", params, folder),
     }
     for name, text in files.items():
         if not (folder / name).exists():
@@ -81,6 +81,14 @@ def _pipeline(path: Path, folder: Path) -> str:
     """Return a pipeline as it has to be in a workspace: saying where the code is."""
     code = os.path.relpath(CHECKOUT, folder.resolve())
     return path.read_text().replace("- code: .\n", f"- code: {code}\n")
+
+
+def _beside(system: str, params: str, folder: Path) -> dict[str, str]:
+    """Return the params and the pipeline of a system beside the main one."""
+    return {
+        f"{system}/params.yaml": (CHECKOUT / system / params).read_text(),
+        f"{system}/dvc.yaml": _pipeline(CHECKOUT / system / "dvc.yaml", folder),
+    }
 
 
 def _studies(folder: Path, setting: str) -> dict[str, str]:

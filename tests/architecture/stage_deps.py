@@ -37,7 +37,14 @@ WATCHERS = (
     "rostfine/training/live.py",
 )
 LOOK_ON = dict.fromkeys(
-    ("cross_validate", "train_study", "visem_autoencoder", "visem_regress"), WATCHERS
+    (
+        "cross_validate",
+        "train_study",
+        "visem_autoencoder",
+        "visem_regress",
+        "morphology_train",
+    ),
+    WATCHERS,
 )
 
 
@@ -95,7 +102,7 @@ def script(stage: dict) -> str:
 
 def pipelines(root: Path = ROOT) -> list[Path]:
     """List the pipeline of a workspace, those of its siblings, and those of the studies in it."""
-    siblings = [root / "visem" / "dvc.yaml"]
+    siblings = [root / name / "dvc.yaml" for name in ("visem", "morphology")]
     return [root / "dvc.yaml", *siblings, *sorted(root.glob("studies/*/dvc.yaml"))]
 
 
