@@ -21,7 +21,7 @@ setup: .venv/.ready ## Install everything into .venv, from requirements.lock
 	@touch $@
 
 lock: ## Resolve the versions anew (no index address is written)
-	uv pip compile --quiet pyproject.toml --extra dev --extra export --extra servers --extra timm --extra video-nets -o requirements.lock
+	uv pip compile --quiet pyproject.toml --extra dev --extra export --extra heads --extra servers --extra timm --extra video-nets -o requirements.lock
 
 deps: setup ## Write the code that each stage runs into dvc.yaml
 	python tests/architecture/stage_deps.py
@@ -33,12 +33,13 @@ check: setup ## Format, lint, types, import directions, spelling
 	lint-imports
 	codespell
 
-# Tests that start servers and trainings wait half of their time, in which the others compute.
+# Two processes of about the same length, which wait for servers at different times.
+TRAININGS := $(addprefix tests/integration/test_,morphology.py semen_claims.py survival.py visem.py)
 test: setup ## All tests, in two processes
 	@mkdir -p build
-	@pytest -m "not gpu" tests/integration >build/integration.log 2>&1 & waits=$$!; \
-	pytest -m "not gpu" --ignore=tests/integration; computes=$$?; \
-	wait $$waits; code=$$?; cat build/integration.log; exit $$((code | computes))
+	@pytest -m "not gpu" tests/integration $(TRAININGS:%=--ignore=%) >build/servers.log 2>&1 & \
+	servers=$$!; pytest -m "not gpu" $(filter-out tests/integration/ tests/__pycache__/,$(wildcard tests/*/)) $(TRAININGS); \
+	code=$$?; wait $$servers; code=$$((code | $$?)); cat build/servers.log; exit $$code
 
 test-fast: setup ## The tests that take under a minute
 	pytest -m "not gpu and not slow"
