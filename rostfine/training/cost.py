@@ -20,8 +20,9 @@ from rostfine.params import ExperimentParams, FitParams
 from rostfine.training.data import TrainingData, load_training_data
 from rostfine.training.fits import Fit
 from rostfine.training.folds import split_for
+from rostfine.training.pace import Pace
 from rostfine.training.placement import Placement, place
-from rostfine.training.trial import TRIAL_S, Pace, are_blank, try_out
+from rostfine.training.trial import TRIAL_S, are_blank, try_out
 from rostfine.training.worker import GradeJob
 
 RAY_START_S: Final = 33.0

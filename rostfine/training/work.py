@@ -49,6 +49,7 @@ LOOKS_ON: Final = {
     "curves.py",
     "drawing.py",
     "live.py",
+    "pace.py",
     "placement.py",
     "trial.py",
 }

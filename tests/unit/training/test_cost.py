@@ -22,7 +22,7 @@ from rostfine.training.cost import (
     whole_s,
 )
 from rostfine.training.cross_validate import job_of, plan
-from rostfine.training.trial import Pace
+from rostfine.training.pace import Pace
 
 PARAMS = load_params(Path(__file__).parents[3] / "params.small.yaml")
 SHARE = Share(train=37, choose=5, held_out=10)
