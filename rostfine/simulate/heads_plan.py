@@ -9,6 +9,7 @@ import numpy as np
 from rostfine.errors import InputError
 from rostfine.simulate.heads_contour import Polygon
 from rostfine.simulate.heads_form import CLASSES, REACH_UM, Form, draw_form
+from rostfine.simulate.least import too_small
 
 SPLITS: Final = ("train", "validation", "test")
 PURPOSES: Final = ("plan", "slide", "sensor", "drift")
@@ -39,11 +40,7 @@ class HeadSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError, a line for each setting that cannot be."""
-        faults = [
-            f"{name}: wanted at least {least}, got {getattr(self, name)}"
-            for name, least in _LEAST.items()
-            if getattr(self, name) < least
-        ]
+        faults = too_small(self, _LEAST)
         least, most = self.sperm_per_picture
         if not 1 <= least <= most:
             faults.append(

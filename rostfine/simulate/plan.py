@@ -9,6 +9,7 @@ from typing import Final, get_args
 import numpy as np
 
 from rostfine.errors import InputError
+from rostfine.simulate.least import too_small
 from rostfine.simulate.motion import Box, Clockwork, Path, swim
 from rostfine.simulate.render import draw_look
 from rostfine.simulate.scene import Swimmer
@@ -51,11 +52,7 @@ class StudySettings:
 
     def __post_init__(self) -> None:
         """Raise InputError, a line for each setting that cannot be."""
-        faults = [
-            f"{name}: wanted at least {least}, got {getattr(self, name)}"
-            for name, least in _LEAST.items()
-            if getattr(self, name) < least
-        ]
+        faults = too_small(self, _LEAST)
         faults += [
             f"codecs: wanted one of {', '.join(CODECS)}, got {codec!r}"
             for codec in self.codecs

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from rostfine.errors import InputError
+from rostfine.simulate.least import too_small
 from rostfine.simulate.semen_form import FURTHEST_UM, Form, draw_forms
 from rostfine.simulate.semen_motion import MOTILITIES, Flow, Motility, Route, draw_routes
 
@@ -49,11 +50,7 @@ class SemenSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError, a line for each setting that cannot be."""
-        faults = [
-            f"{name}: wanted at least {least}, got {getattr(self, name)}"
-            for name, least in _LEAST.items()
-            if getattr(self, name) < least
-        ]
+        faults = too_small(self, _LEAST)
         faults += [
             f"{name}: wanted one of {', '.join(get_args(known))}, got {getattr(self, name)!r}"
             for name, known in (("differs", Differs), ("defects", Defects))
