@@ -1,6 +1,5 @@
 """The models of motility and morphology into the registry -> visem/registry.json."""
 
-import dataclasses
 import logging
 
 from rostfine.files import write_json
@@ -13,7 +12,7 @@ from stages import run
 def main() -> None:
     """Register both, each as champion unless the one in use errs less."""
     done = register_all(load_visem_params(PARAMS))
-    write_json(FOLDER / "registry.json", [dataclasses.asdict(one) for one in done])
+    write_json(FOLDER / "registry.json", [one._asdict() for one in done])
     for one in done:
         logging.getLogger(__name__).info("visem_register: %s", one)
 

@@ -1,6 +1,6 @@
 """The model of heads into the registry, and whether it is in use from then on."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from rostfine.errors import InputError
 from rostfine.files import read_json
@@ -9,7 +9,7 @@ from rostfine.morphology.params import FOLDER, PARAMS, MorphologyParams
 from rostfine.morphology.predictor import head_form
 from rostfine.morphology.saved import load_heads
 from rostfine.morphology.tables import PICTURES_FILE, RUNS
-from rostfine.registry import CHALLENGER, CHAMPION, Offer, Score, offer
+from rostfine.registry import Offer, Offered, Score, offer
 from rostfine.training.folds import PREDICTIONS_FILE
 
 METRICS: Final = FOLDER / "reports" / "metrics.json"
@@ -30,22 +30,7 @@ It finds heads, outlines them, and calls each one of: {classes}.
 """
 
 
-class Outcome(NamedTuple):
-    """A version that was registered, and whether it is in use now."""
-
-    name: str
-    version: str
-    score: str
-    value: float
-    champion: bool
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        now = CHAMPION if self.champion else f"{CHALLENGER}: the {CHAMPION}'s score is better"
-        return f"{self.name} version {self.version}, {self.score} {self.value:.3f}, is now {now}"
-
-
-def register_heads(params: MorphologyParams) -> Outcome:
+def register_heads(params: MorphologyParams) -> Offered:
     """Register the chosen experiment's model, standing in its workspace.
 
     It is in use from then on unless the one in use has the better average precision on pictures
@@ -76,8 +61,7 @@ def register_heads(params: MorphologyParams) -> Outcome:
         ),
         files=(final / PREDICTIONS_FILE, PICTURES_FILE, PARAMS),
     )  # fmt: skip
-    done = offer(final, wanted.name, what)
-    return Outcome(wanted.name, done.version, name, known[name], done.champion)
+    return offer(final, wanted.name, what)
 
 
 def _numbers(experiment: str) -> dict[str, float]:

@@ -24,10 +24,18 @@ class Score(NamedTuple):
 
 
 class Offered(NamedTuple):
-    """A version that was registered, and whether it is in use now."""
+    """A version that was registered, by what it was judged, and whether it is in use now."""
 
+    name: str
     version: str
+    score: str
+    value: float
     champion: bool
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        now = CHAMPION if self.champion else f"{CHALLENGER}: the {CHAMPION}'s is better"
+        return f"{self.name} version {self.version}, {self.score} {self.value:.3f}, is now {now}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ def offer(folder: Path, name: str, what: Offer) -> Offered:
     takes = champion is None or not _is_better(float(champion.tags[score.name]), score)
     if takes:
         promote(name, int(done.version), workspace=Path())
-    return Offered(done.version, takes)
+    return Offered(name, done.version, score.name, score.value, takes)
 
 
 def _is_better(old: float, new: Score) -> bool:

@@ -1,11 +1,10 @@
 """The models of semen samples into the registry, and which of them is in use."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from rostfine.errors import InputError
 from rostfine.files import read_json
-from rostfine.registry import CHALLENGER, CHAMPION, Offer, Score, offer
+from rostfine.registry import Offer, Offered, Score, offer
 from rostfine.training.folds import PREDICTIONS_FILE
 from rostfine.visem.frames import FOLDER, WHO
 from rostfine.visem.params import Registered, VisemParams
@@ -32,23 +31,7 @@ From a video of a whole field it predicts the percentages of {outputs}.
 """
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A version that was registered, and whether it is in use now."""
-
-    name: str
-    version: str
-    target: str
-    mae: float
-    champion: bool
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        now = CHAMPION if self.champion else f"{CHALLENGER}: the {CHAMPION}'s error is lower"
-        return f"{self.name} version {self.version}, error {self.mae:.2f} points, is now {now}"
-
-
-def register_all(params: VisemParams) -> list[Outcome]:
+def register_all(params: VisemParams) -> list[Offered]:
     """Register the chosen model of each target, standing in its workspace.
 
     It is in use from then on unless the one in use has a lower error out of fold.
@@ -59,7 +42,7 @@ def register_all(params: VisemParams) -> list[Outcome]:
     ]
 
 
-def _register(params: VisemParams, target: TargetName, wanted: Registered) -> Outcome:
+def _register(params: VisemParams, target: TargetName, wanted: Registered) -> Offered:
     mae, low, high = (_number(target, wanted.input, s) for s in ("value", "low", "high"))
     zero_r = _number(target, "ZeroR", "value")
     folder = run_folder(wanted.input, target)
@@ -79,8 +62,7 @@ def _register(params: VisemParams, target: TargetName, wanted: Registered) -> Ou
         card=text,
         files=(folder / PREDICTIONS_FILE, WHO, FOLDER / "params.yaml"),
     )
-    done = offer(final, wanted.name, what)
-    return Outcome(wanted.name, done.version, target, mae, done.champion)
+    return offer(final, wanted.name, what)
 
 
 def _number(target: TargetName, name: str, statistic: str) -> float:
