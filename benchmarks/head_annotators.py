@@ -57,7 +57,9 @@ def tell(epoch: Epoch) -> None:
 def main(first: Path, second: Path, epochs: int, image_px: int, out: Path | None) -> None:
     """Train, test, and print both agreements; with `out` the two pictures are drawn there."""
     params = load_morphology_params(SMALL)
-    data = dataclasses.replace(params.data, classes=CLASSES, ignored=IGNORED)
+    # Who trains and who is tested is decided here.
+    split = dataclasses.replace(params.data.split, method="random")
+    data = dataclasses.replace(params.data, classes=CLASSES, ignored=IGNORED, split=split)
     pictures, others = read(first, data), read(second, data)
     train, test = pictures[:-TESTED], pictures[-TESTED:]
     small = params.experiments["small"]
@@ -66,7 +68,7 @@ def main(first: Path, second: Path, epochs: int, image_px: int, out: Path | None
     )
     model = dataclasses.replace(small.model, image_px=image_px)
     experiment = dataclasses.replace(small, model=model, fit=changed)
-    recipe = Heads(experiment, CLASSES, fitted_anchors(train, image_px))
+    recipe = Heads(experiment, data, fitted_anchors(train, image_px))
     pool = fill_up(train, CLASSES, POOL, seed=0)
     began = time.perf_counter()
     done = fit(

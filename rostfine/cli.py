@@ -54,6 +54,8 @@ def init(
     init_workspace(folder, preset)
     print(f"{folder} is a workspace. Put videos into data/raw, tags into data/tags.csv, votes into")
     print("data/votes (docs/data.md tells the columns), then run 'dvc repro' in it.")
+    print("Semen samples go into visem/data (docs/semen.md), pictures of heads into")
+    print("morphology/data (docs/heads.md).")
 
 
 @app.command()

@@ -51,13 +51,17 @@ class FindsByDefault(TyperGroup):
 app = typer.Typer(
     cls=FindsByDefault,
     no_args_is_help=True,
-    help="Sperm heads in stained pictures: rostfine heads PICTURES --out DIR finds them.",
+    help="Sperm heads in stained pictures: rostfine heads PICTURES --out DIR finds them "
+    "(its options: rostfine heads find --help).",
 )
 
 
 @app.callback()
 def heads() -> None:
-    """Sperm heads in stained pictures: rostfine heads PICTURES --out DIR finds them."""
+    """Sperm heads in stained pictures: rostfine heads PICTURES --out DIR finds them.
+
+    Its options: rostfine heads find --help.
+    """
 
 
 @app.command(FIND)
@@ -84,7 +88,7 @@ def find(
         raise InputError(f"--um-per-px: wanted a length of more than 0, got {um_per_px:g}")
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: wanted a folder, got a file")
-    steps = sum(map(count_steps, list_sources(pictures)))
+    steps = sum(map(count_steps, list_sources(pictures, out)))
     predictor = load_head_model(model)
     wanted = Wanted(Look(opacity, labels=labels, boxes=boxes), score, um_per_px)
     with progress("finding heads", steps) as advance:
@@ -184,7 +188,8 @@ def _print_summary(summary: "Summary") -> None:
         print(f"{split:11} {count} pictures; {own}")
     if summary.boxes_only:
         print(
-            f"boxes       {summary.boxes_only} without an outline: the ellipse within stands for it"
+            f"boxes       {summary.boxes_only} without an outline: the ellipse within stands for "
+            "it; where boxes are of whole sperm with their tails, set data.boxes: refuse"
         )
     if summary.sizes:
         _print_sizes(summary.sizes)

@@ -145,4 +145,4 @@ class HeadNetParams:
     rois: Count  # places of each picture from which the heads are learnt; 200 as published
     score: Share  # of the least sure instance that counts
     nms: Share  # overlap (IoU) of two boxes of which only the surer is kept
-    detections: Count  # per picture, at most
+    detections: Annotated[int, Between(1.0, 100.0)]  # per picture, at most; COCO counts no more

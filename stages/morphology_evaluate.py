@@ -3,9 +3,11 @@
 import logging
 
 from rostfine.files import write_json, written_whole
-from rostfine.morphology.evaluating import confusions, evaluate_runs, flatten, read_runs
-from rostfine.morphology.page import draw_all, render, tabulate
+from rostfine.morphology.evaluating import confusions, evaluate_runs, flatten
+from rostfine.morphology.metrics_table import tabulate
+from rostfine.morphology.page import draw_all, render
 from rostfine.morphology.params import FOLDER, PARAMS, load_morphology_params
+from rostfine.morphology.runs import read_runs
 from rostfine.morphology.stored import read_image
 from rostfine.studies.tables import write_table_as
 from stages import run

@@ -1,7 +1,7 @@
 """Annotations of COCO: a JSON file of many pictures."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,39 +29,71 @@ def is_coco(content: Any) -> bool:
 def read_coco(
     source: Path, content: Mapping[str, Any], ignored: Collection[str]
 ) -> tuple[tuple[Page, ...], tuple[Fault, ...]]:
-    """Return the pictures that the JSON `content` of `source` names, and faults of none of them.
+    """Return the pictures that the JSON `content` of `source` names, and what else is wrong.
 
     Annotations of `ignored` categories are left out, and crowds with a notice.
     """
-    faults = [
-        Fault(str(source), "unreadable", f"{key}[{at}]: wanted {' and '.join(keys)}, got others")
+    images, categories = (
+        [entry for entry in content[key] if _has(entry, keys)] for key, keys in _KEYS.items()
+    )
+    labels = {one["id"]: str(one["name"]).strip() for one in categories}
+    of_image: _Annotations = {image["id"]: [] for image in images}
+    astray = [
+        Fault(str(source), "unreadable", line)
+        for line in _share_out(content["annotations"], of_image)
+    ]
+    pages = tuple(_page(source, image, of_image[image["id"]], labels, ignored) for image in images)
+    return pages, (
+        *(Fault(str(source), "unreadable", line) for line in _damaged(content)),
+        *(Fault(str(source), "duplicate", f"category {line}") for line in _again(categories)),
+        *(
+            Fault(where, "duplicate", f"image {line}")
+            for line, same in _again(images).items()
+            for where in dict.fromkeys(_where(source, image) for image in same)
+        ),
+        *astray,
+    )
+
+
+_KEYS = {"images": ("id", "file_name"), "categories": ("id", "name")}
+_Annotations = dict[Any, list[tuple[str, Mapping[str, Any]]]]
+"""What each is called, and what it says, by the id of its image."""
+
+
+def _damaged(content: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{key}[{at}]: wanted {' and '.join(keys)}, got others"
         for key, keys in _KEYS.items()
         for at, entry in enumerate(content[key])
         if not _has(entry, keys)
     ]
-    images, annotations, categories = (
-        [entry for entry in content[key] if _has(entry, keys)] for key, keys in _KEYS.items()
-    )
-    labels = {one["id"]: str(one["name"]).strip() for one in categories}
-    of_image = defaultdict[Any, list[Mapping[str, Any]]](list)
-    for annotation in annotations:
-        of_image[annotation["image_id"]].append(annotation)
-    known = {image["id"] for image in images}
-    faults += [
-        Fault(str(source), "unreadable", f"{_name(one)}: wanted an image that is listed, got {at}")
-        for at in of_image
-        if at not in known
-        for one in of_image[at]
-    ]
-    pages = tuple(_page(source, image, of_image[image["id"]], labels, ignored) for image in images)
-    return pages, tuple(faults)
 
 
-_KEYS = {
-    "images": ("id", "file_name"),
-    "annotations": ("image_id", "category_id"),
-    "categories": ("id", "name"),
-}
+def _again(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the entries of each id that several have, by a line: nothing tells which is meant."""
+    same = defaultdict[Any, list[Mapping[str, Any]]](list)
+    for one in entries:
+        same[one["id"]].append(one)
+    return {
+        f"id {number!r}: wanted it once, got it {len(ones)} times": ones
+        for number, ones in same.items()
+        if len(ones) > 1
+    }
+
+
+def _share_out(annotations: Sequence[Any], of_image: _Annotations) -> list[str]:
+    """Give each annotation to its image; return a line for each of those that may be of any."""
+    lines = []
+    for at, one in enumerate(annotations):
+        if not _has(one, ("image_id",)):
+            lines.append(f"annotations[{at}]: wanted image_id and category_id, got others")
+            continue
+        called = f"annotation {one['id']}" if "id" in one else f"annotations[{at}]"
+        if one["image_id"] in of_image:
+            of_image[one["image_id"]].append((called, one))
+        else:
+            lines.append(f"{called}: wanted an image that is listed, got {one['image_id']}")
+    return lines
 
 
 def _has(entry: Any, keys: tuple[str, ...]) -> bool:
@@ -69,21 +101,25 @@ def _has(entry: Any, keys: tuple[str, ...]) -> bool:
     return isinstance(entry, Mapping) and all(isinstance(entry.get(key), plain) for key in keys)
 
 
-def _name(annotation: Mapping[str, Any]) -> str:
-    return f"annotation {annotation.get('id', 'without id')}"
+def _where(source: Path, image: Mapping[str, Any]) -> str:
+    return f"{source}: {image['file_name']}"
 
 
 def _page(
     source: Path,
     image: Mapping[str, Any],
-    annotations: list[Mapping[str, Any]],
+    annotations: Sequence[tuple[str, Mapping[str, Any]]],
     labels: Mapping[Any, str],
     ignored: Collection[str],
 ) -> Page:
     wanted = str(image["file_name"])
-    where, drawn, faults = f"{source}: {wanted}", list[Drawn](), list[Fault]()
-    for one in annotations:
-        called = f"{_name(one)} ({labels.get(one['category_id'], 'no category')})"
+    where, drawn, faults = _where(source, image), list[Drawn](), list[Fault]()
+    for name, one in annotations:
+        if not _has(one, ("category_id",)):
+            line = f"{name}: wanted image_id and category_id, got others"
+            faults.append(Fault(where, "unreadable", line))
+            continue
+        called = f"{name} ({labels.get(one['category_id'], 'no category')})"
         if labels.get(one["category_id"]) in ignored:
             continue
         if one.get("iscrowd"):
@@ -118,7 +154,7 @@ def _read_one(
                 raise ValueError("wanted finite numbers")
             return Drawn(*named, parts)
         left, top, width, height = map(float, one.get("bbox") or ())
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         wanted = "wanted polygons, run lengths or a bbox"
         raise BadShapeError("unreadable", f"{wanted}; got what cannot be read: {error}") from error
     if not np.isfinite([left, top, width, height]).all():
@@ -136,8 +172,9 @@ def _decode(rle: Mapping[str, Any], image: Mapping[str, Any]) -> Bool[ndarray, "
         raise BadShapeError("size", f"wanted a mask of {said[0]}x{said[1]} px, got {got}")
     counts = rle["counts"]
     runs = np.array(_unpack(counts) if isinstance(counts, str) else counts, np.int64)
-    if (runs < 0).any() or runs.sum() != height * width:
-        raise ValueError(f"wanted runs over {height * width} pixels, got {runs.sum()}")
+    total = sum(runs.tolist())  # in whole numbers without end
+    if (runs < 0).any() or total != height * width:
+        raise ValueError(f"wanted runs over {height * width} pixels, got {total}")
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rostfine.morphology.heads import SPLITS, Picture
-from rostfine.morphology.joined import Classes, labels_of_parts, missing_parts
+from rostfine.morphology.joined import Classes, labels_of_parts, met_again, missing_parts
 from rostfine.morphology.pages import Fitted, picture_id
 from rostfine.morphology.shapes import IMAGE_SUFFIXES, Fault
 
@@ -18,6 +18,15 @@ def annotated_twice(folder: Path, pages: Sequence[Fitted]) -> list[Fault]:
         Fault(one.page.where, "duplicate", f"wanted one annotation of {name}, got {times[name]}")
         for name, one in zip(ids, pages, strict=True)
         if times[name] > 1
+    ]
+
+
+def heads_met_again(pages: Sequence[Fitted], classes: Classes) -> list[Fault]:
+    """Return a fault for each two whole heads of a picture that are one."""
+    return [
+        Fault(one.page.where, "duplicate", line)
+        for one in pages
+        for line in met_again(one.shapes, classes)
     ]
 
 

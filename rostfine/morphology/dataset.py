@@ -10,6 +10,7 @@ from rostfine.morphology.crosscheck import (
     annotated_twice,
     empty_sides,
     find_leaks,
+    heads_met_again,
     same_content,
     tell_parts,
     without_annotation,
@@ -40,10 +41,12 @@ def read_dataset(folder: Path, params: DataParams, *, advance: Advance = silent)
     """
     pages, faults = _read_all(folder, params, advance)
     faults += annotated_twice(folder, pages)
+    faults += heads_met_again(pages, params.classes)
     faults += tell_parts(pages, params.classes)
     faults += without_annotation(folder, pages)
     wrong = {fault.where for fault in faults if fault.stops}
-    usable = [page for page in pages if page.page.where not in wrong]
+    # A fault of a file may be of any picture in it.
+    usable = [one for one in pages if not wrong & {one.page.where, str(one.page.source)}]
     pictures = [_picture(folder, page, params) for page in usable]
     contents = {picture_id(folder, page.page): page.sha256 for page in usable}
     left_out = {picture_id(folder, page.page) for page in pages} - set(contents)

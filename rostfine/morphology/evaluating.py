@@ -1,98 +1,26 @@
-"""What trained experiments find in pictures that they were not trained on, and in numbers."""
+"""What trained experiments find in pictures that they were not trained on, in numbers."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 from numpy import ndarray
 
-from rostfine.errors import InputError, TableError
 from rostfine.evaluation.statistics import Interval, draw_patients, percentiles
-from rostfine.files import read_json
-from rostfine.morphology.contour import is_cut
-from rostfine.morphology.counting import in_use, surer
-from rostfine.morphology.heads import SPLITS, TEST, TRAIN, VALIDATION, Instance, Picture
-from rostfine.morphology.matching import Pair, match_heads, paired
-from rostfine.morphology.measures import Classes, is_head, measure
+from rostfine.morphology.counting import surer
+from rostfine.morphology.heads import SPLITS, TRAIN, VALIDATION
 from rostfine.morphology.metrics import Evaluation, evaluate
-from rostfine.morphology.params import DataParams, EvaluateParams, MorphologyParams, Role
+from rostfine.morphology.params import DataParams, EvaluateParams, MorphologyParams
 from rostfine.morphology.published_map import published_map
 from rostfine.morphology.quality import MISSED, SPURIOUS, MeanShare
-from rostfine.morphology.stored import read_found, read_pictures
-from rostfine.morphology.tables import AS_PUBLISHED_FILE, FOUND, RUNS
-from rostfine.schemas import read_table
-from rostfine.training.folds import PREDICTIONS_FILE
+from rostfine.morphology.runs import Run, read_runs
 
-UNSEEN: Final = (TEST, VALIDATION)
 AS_PUBLISHED: Final = "published_map.mean_twice"
-NAMES_SHOWN: Final = 8
 EPOCH: Final = "chosen_epoch"
 CONFUSION_COLUMNS: Final = ("experiment", "split", "by", "truth", "found", "heads")
-MEASURED: Final = ("length", "width_to_length", "ellipticity")
-MEASURED_COLUMNS: Final = ("picture_id", "truth", "found", "measure", "true", "measured")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What an experiment found in the pictures of each split that it was not trained on.
-
-    `as_published` is the same with the mean subtracted twice, where that was kept. `least_score` is
-    that of a head in use. `history` has a record for each epoch, as `rostfine.training.epoch.Epoch`
-    but for its time.
-    """
-
-    name: str
-    variant: str
-    roles: Mapping[str, Role]
-    least_score: float
-    history: Sequence[Mapping[str, Any]]
-    truth: Mapping[str, list[Picture]]
-    found: Mapping[str, list[Picture]]
-    as_published: Mapping[str, list[Picture]]
-
-    @property
-    def chosen(self) -> Mapping[str, Any]:
-        """The record of the epoch whose weights are kept; `best` is -1, the last, if none chose."""
-        chosen: Mapping[str, Any] = self.history[self.history[-1]["best"]]
-        return chosen
-
-    def sure(self, split: str) -> list[Picture]:
-        """Return the pictures of a split with what is found in them in use."""
-        return [in_use(one, self.roles, self.least_score) for one in self.found[split]]
-
-
-def read_runs(params: MorphologyParams) -> tuple[dict[str, Run], list[str]]:
-    """Read the experiments of `train`, standing in their workspace, and say what is missing.
-
-    Raises InputError if there is none, and TableError for one that found heads in other pictures
-    than those of now, or of other classes.
-    """
-    truth = {split: read_pictures(split) for split in UNSEEN}
-    notices = [f"no pictures of the split {split}" for split in UNSEEN if not truth[split]]
-    truth = {split: pictures for split, pictures in truth.items() if pictures}
-    runs = {}
-    for name in params.train:
-        experiment = params.experiments[name]
-        folder = RUNS / name / "final"
-        if (folder / PREDICTIONS_FILE).exists():
-            found = _read(folder / PREDICTIONS_FILE, truth, params.data)
-            other = folder / AS_PUBLISHED_FILE
-            again = _read(other, truth, params.data) if other.exists() else {}
-            history = read_json(folder / "history.json")
-            score = experiment.model.score
-            roles = {one: held.role for one, held in params.data.classes.items()}
-            about = (name, experiment.variant, roles, score)
-            runs[name] = Run(*about, history, truth, found, again)
-        else:
-            notices.append(f"{name}: not trained")
-    if not runs:
-        raise InputError(f"{RUNS}: no predictions of any experiment; run morphology_train first")
-    return runs, notices
 
 
 def evaluate_runs(
@@ -160,68 +88,6 @@ def over_pictures(
         _limits(aps.to_numpy(np.float64), np.ones(len(aps)), params),
         _limits(met.sum().to_numpy(np.float64), met.size().to_numpy(np.float64), params),
     )
-
-
-def measure_heads(
-    truth: Sequence[Picture], found: Sequence[Picture], data: DataParams, iou: float
-) -> pd.DataFrame:
-    """Measure each true head and what was found of it: MEASURED_COLUMNS, by a row each.
-
-    `measured` is NaN where it was missed. Lengths are in um where that scale is known, else in px.
-    Heads that reach beyond their picture, or of which only a box is known, are left out.
-    """
-    roles = {name: one.role for name, one in data.classes.items()}
-    rows = [
-        (pair[0].picture_id, true.class_name, said.class_name if said else MISSED, *values)
-        for pair in paired(truth, found)
-        for true, said in _met(pair, roles, iou)
-        for values in _values(true, said, roles, data)
-    ]
-    return pd.DataFrame(rows, columns=list(MEASURED_COLUMNS))
-
-
-def _met(pair: Pair, roles: Classes, iou: float) -> Iterator[tuple[Instance, Instance | None]]:
-    """Yield each true head that is whole and outlined, with what was found of it."""
-    true, said = ([one for one in p.instances if is_head(one, roles)] for p in pair)
-    found = {i: said[j] for i, j, _ in match_heads(true, said, iou).pairs}
-    for i, one in enumerate(true):
-        if one.outlined and not is_cut(one.mask):
-            yield one, found.get(i)
-
-
-def _measure(one: Instance, roles: Classes, data: DataParams) -> dict[str, float]:
-    found = measure(one, (), data.um_per_px, classes=roles)
-    scale = data.um_per_px or 1.0
-    values = (found.length_px * scale, found.width_to_length, found.ellipticity)
-    return dict(zip(MEASURED, values, strict=True))
-
-
-def _values(
-    true: Instance, said: Instance | None, roles: Classes, data: DataParams
-) -> Iterator[tuple[str, float, float]]:
-    """Yield each measure by name, as it is and as it was found."""
-    measured = _measure(said, roles, data) if said else dict.fromkeys(MEASURED, math.nan)
-    for name, value in _measure(true, roles, data).items():
-        yield name, value, measured[name]
-
-
-def _read(
-    path: Path, truth: Mapping[str, list[Picture]], data: DataParams
-) -> dict[str, list[Picture]]:
-    _refuse_stale(path, {one.picture_id for of_split in truth.values() for one in of_split}, data)
-    return {split: read_found(path, pictures) for split, pictures in truth.items()}
-
-
-def _refuse_stale(path: Path, pictures: set[str], data: DataParams) -> None:
-    table = read_table(path, FOUND)
-    known = {"pictures": ("picture_id", pictures), "classes": ("class_name", set(data.classes))}
-    for what, (column, names) in known.items():
-        odd = sorted(set(table[column]) - names)
-        if odd:
-            raise TableError(
-                f"{path}: wanted {what} of now alone, got {', '.join(odd[:NAMES_SHOWN])}"
-                f"{' and more' if len(odd) > NAMES_SHOWN else ''}; run morphology_train again"
-            )
 
 
 def _of_history(run: Run, split: str) -> dict[str, float]:

@@ -133,9 +133,9 @@ def _cut_patch(patch: Patch, height_px: int, width_px: int) -> _Cut:
     if not area:
         return _Cut(encode(whole), None, 0.0, 0.0)
     excess = max(
-        -(left + seen_cols[0]),
-        -(top + seen_rows[0]),
-        left + seen_cols[-1] + 1 - width_px,
-        top + seen_rows[-1] + 1 - height_px,
+        -(left + int(seen_cols[0])),
+        -(top + int(seen_rows[0])),
+        left + int(seen_cols[-1]) + 1 - width_px,
+        top + int(seen_rows[-1]) + 1 - height_px,
     )
     return _Cut(encode(whole), None, float(excess), float(whole.sum()) / area)

@@ -13,6 +13,7 @@ from rostfine.errors import FoldError
 from rostfine.models.mask_rcnn import HeadNet
 from rostfine.morphology.detect import detect_all
 from rostfine.morphology.heads import TEST, TRAIN, VALIDATION, Picture
+from rostfine.morphology.params import DataParams
 from rostfine.morphology.pool import as_samples, fill_up
 from rostfine.morphology.recipe import Heads
 from rostfine.morphology.saved import HeadSettings
@@ -38,6 +39,7 @@ class HeadJob:
     """An experiment with heads: a `rostfine.training.jobs.Job`."""
 
     settings: HeadSettings
+    data: DataParams
     training: TrainingParams
     work: Work
     workspace: Path
@@ -95,7 +97,7 @@ def _do(
     chooses = experiment.fit.choose_epoch == "validation"
     if chooses and not choose:
         raise FoldError(f"wanted pictures of the split {VALIDATION} to choose by, got none")
-    recipe = Heads(experiment, classes, settings.anchors)
+    recipe = Heads(experiment, job.data, settings.anchors)
     done = fit(
         as_samples(train, classes),
         recipe,
@@ -110,10 +112,10 @@ def _do(
     said = dataclasses.replace(settings, trained_on=f"{len(train)} pictures", epoch_by=by)
     assert isinstance(done.model, HeadNet)
     unseen = choose + of_split(data, TEST)
-    leave(job.work, todo, done, said, _find_in(unseen, done.model, recipe, team.device))
+    leave(job.work, todo, done, said, find_in(unseen, done.model, recipe, team.device))
 
 
-def _find_in(
+def find_in(
     pictures: Sequence[Picture], model: HeadNet, recipe: Heads, device: torch.device
 ) -> dict[str, tuple[pd.DataFrame, Table]]:
     """Return what is found in pictures; for the published variant also as its code evaluates."""

@@ -2,14 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+import numpy as np
 from pycocotools import mask as coco
 
 from rostfine.morphology.fitted import Shape
 from rostfine.morphology.heads import Instance
-from rostfine.morphology.params import ClassParams
+from rostfine.morphology.matching import overlaps
+from rostfine.morphology.params import HEADS, ClassParams
 
 Classes = Mapping[str, ClassParams]
+SAME_IOU: Final = 0.9
+"""Two outlines in one picture that overlap by more are of one head."""
 
 
 def join(shapes: Sequence[Shape], classes: Classes) -> tuple[Instance, ...]:
@@ -48,6 +53,25 @@ def missing_parts(shapes: Sequence[Shape], parts: Classes) -> list[str]:
                 )
                 lines.append(f"{called}: wanted {', '.join(one.labels)}, got {', '.join(got)} only")
     return lines
+
+
+def met_again(shapes: Sequence[Shape], classes: Classes) -> list[str]:
+    """Return a line for each two whole heads that are one: of one group, or outlined alike."""
+    heads = [one for one in join(shapes, classes) if classes[one.class_name].role in HEADS]
+    ious = overlaps(heads, heads)
+    groups = np.array([one.group for one in heads], str)
+    is_tied = (groups[:, None] == groups) & (groups != "")
+    lines = []
+    for i, j in np.argwhere(np.triu(is_tied | (ious > SAME_IOU), 1)).tolist():
+        got = f"both of group {groups[i]}" if is_tied[i, j] else f"an overlap of {ious[i, j]:.2f}"
+        called = " and ".join(_at(one) for one in (heads[i], heads[j]))
+        lines.append(f"{called}: wanted each head once, got {got}")
+    return lines
+
+
+def _at(head: Instance) -> str:
+    left_px, top_px, *_ = head.box_px
+    return f"{head.class_name} at {left_px:.0f}, {top_px:.0f} px"
 
 
 def _tied(shapes: Sequence[Shape], labels: Sequence[str]) -> list[list[Shape]]:

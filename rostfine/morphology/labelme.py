@@ -25,6 +25,8 @@ from rostfine.morphology.shapes import (
 from rostfine.video.still import read_still
 
 Polygon = Float64[ndarray, "point xy"]
+UPRIGHT_PX: Final = 0.01
+"""So far from the corners of its box a rectangle that is turned by nothing may be, by rounding."""
 
 
 def is_labelme(content: Any) -> bool:
@@ -79,7 +81,7 @@ def _read_shape(shape: Any, called: str) -> Drawn:
     if not isinstance(shape, Mapping) or not isinstance(shape.get("label"), str):
         raise BadShapeError("unreadable", "wanted a label and points, got neither")
     kind = shape.get("shape_type") or "polygon"
-    if kind not in _READ:
+    if not isinstance(kind, str) or kind not in _READ:
         wanted = ", ".join(_READ)
         raise BadShapeError("shape", f"wanted a shape with an area ({wanted}), got a {kind}")
     group = shape.get("group_id")
@@ -97,11 +99,28 @@ def _polygon(shape: Mapping[str, Any], named: _Named) -> Drawn:
 
 def _rectangle(shape: Mapping[str, Any], named: _Named) -> Drawn:
     points = _points(shape)
-    if len(points) == 4:  # turned, as later versions draw it: no longer along the axes
+    if len(points) == 4 and not _is_upright(points):
         return Drawn(*named, (points,))
-    (left, top), (right, bottom) = _two(points).min(axis=0), points.max(axis=0)
+    if len(points) != 4:
+        points = _two(points)
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     ellipse = ellipse_in((float(left), float(top), float(right), float(bottom)))
     return Drawn(*named, (ellipse,), outlined=False)
+
+
+def _is_upright(points: Polygon) -> bool:
+    """Say whether each of four points is another corner of the box around them."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    is_at_edge = np.minimum(points - low, high - points) < UPRIGHT_PX
+    corners = np.unique(points - low > high - points, axis=0)
+    return bool(is_at_edge.all()) and len(corners) == len(points)
+
+
+def _turned(shape: Mapping[str, Any], named: _Named) -> Drawn:
+    points = _points(shape)
+    if len(points) != 4:
+        raise BadShapeError("unreadable", f"wanted four points, got {len(points)}")
+    return Drawn(*named, (points,))
 
 
 def _circle(shape: Mapping[str, Any], named: _Named) -> Drawn:
@@ -112,7 +131,7 @@ def _circle(shape: Mapping[str, Any], named: _Named) -> Drawn:
 
 
 def _mask(shape: Mapping[str, Any], named: _Named) -> Drawn:
-    (left, top), (right, bottom) = _two(_points(shape)).astype(int).tolist()
+    left, top, right, bottom = map(int, _two(_points(shape)).ravel().tolist())
     try:
         held = base64.b64decode(shape.get("mask") or "", validate=True)
         pixels = read_still(held, name="mask")[:, :, 0] > 0
@@ -128,6 +147,7 @@ def _mask(shape: Mapping[str, Any], named: _Named) -> Drawn:
 _READ: Final[Mapping[str, Callable[[Mapping[str, Any], _Named], Drawn]]] = {
     "polygon": _polygon,
     "rectangle": _rectangle,
+    "oriented_rectangle": _turned,
     "circle": _circle,
     "mask": _mask,
 }
@@ -136,7 +156,7 @@ _READ: Final[Mapping[str, Callable[[Mapping[str, Any], _Named], Drawn]]] = {
 def _points(shape: Mapping[str, Any]) -> Polygon:
     try:
         points = np.array(shape.get("points"), np.float64).reshape(-1, 2)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         points = np.full((1, 2), np.nan)
     if not np.isfinite(points).all():
         raise BadShapeError("unreadable", "wanted points of two numbers each, got others")

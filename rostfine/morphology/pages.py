@@ -18,10 +18,12 @@ from rostfine.morphology.coco_json import is_coco, read_coco
 from rostfine.morphology.fitted import Shape, fit_in
 from rostfine.morphology.labelme import is_labelme, read_labelme, read_pixels
 from rostfine.morphology.params import DataParams
-from rostfine.morphology.shapes import BadShapeError, Drawn, Fault, Page
+from rostfine.morphology.shapes import BadShapeError, Drawn, Fault, Page, bare
 from rostfine.morphology.voc import is_voc, read_voc
 
 WANTED: Final = "wanted annotations of labelme, Pascal VOC or COCO"
+LONGEST: Final = 100
+"""Times its shorter side: of a longer picture nothing is left of that where a network looks."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def picture_id(folder: Path, page: Page) -> str:
     named = Path(os.path.normpath(page.named))
     if not named.is_relative_to(os.path.normpath(folder)):
         named = page.source.parent / named.name
-    return Path(os.path.relpath(named, folder)).with_suffix("").as_posix()
+    return bare(Path(os.path.relpath(named, folder)))
 
 
 def read_pages(
@@ -94,6 +96,9 @@ def fit_page(page: Page, params: DataParams) -> Fitted:
     if page.size_px and page.size_px != (width_px, height_px):
         wanted, got = "{}x{}".format(*page.size_px), f"{width_px}x{height_px}"
         line = f"wanted an image of {wanted} px as annotated, got {got} (turned as its EXIF says)"
+        return Fitted(page, (*page.faults, Fault(where, "size", line)))
+    if max(height_px, width_px) > LONGEST * min(height_px, width_px):
+        line = f"wanted a picture of sides up to 1:{LONGEST}, got {width_px}x{height_px} px"
         return Fitted(page, (*page.faults, Fault(where, "size", line)))
     shapes, faults = _fit_all(page, params, height_px, width_px)
     return Fitted(page, (*page.faults, *faults), _digest(pixels), height_px, width_px, shapes)

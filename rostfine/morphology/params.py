@@ -1,5 +1,6 @@
 """`morphology/params.yaml` as frozen dataclasses, like those of the main pipeline."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ PARAMS: Final = FOLDER / "params.yaml"
 Role = Literal["good", "bad", "head", "acrosome", "vacuole"]
 HEADS: Final = ("good", "bad", "head")
 """Roles of whole heads; of a `head` the quality is not known."""
+TAKEN: Final = frozenset({"missed", "spurious"})
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def load_morphology_params(path: Path) -> MorphologyParams:
         _check_data(params.data)
         for name, experiment in params.experiments.items():
             _check_fit(f"experiments.{name}.fit", experiment.fit)
+            _check_net(f"experiments.{name}.model", experiment.model)
         _check_names(params)
     except ParamsError as error:
         raise ParamsError(f"{path}: {error}") from None
@@ -128,6 +131,10 @@ def _check_names(params: MorphologyParams) -> None:
 
 
 def _check_data(data: DataParams) -> None:
+    if data.um_per_px is not None and not 0 < data.um_per_px < math.inf:
+        raise ParamsError(f"data.um_per_px: wanted a length of more than 0, got {data.um_per_px}")
+    for name in TAKEN & set(data.classes):
+        raise ParamsError(f"data.classes.{name}: wanted another name; the reports use this one")
     if not any(one.role in HEADS for one in data.classes.values()):
         raise ParamsError(f"data.classes: wanted one of role {', '.join(HEADS)}, got none")
     for name, one in data.classes.items():
@@ -153,5 +160,16 @@ def _check_fit(key: str, fit: FitParams) -> None:
         raise ParamsError(f"{key}.augment: wanted null; pictures are changed as by `change`")
     if fit.freeze != "none":
         raise ParamsError(f"{key}.freeze: wanted none, for all is trained")
+    for name in ("compile", "checkpoint_activations"):
+        if getattr(fit, name):
+            raise ParamsError(f"{key}.{name}: wanted false, for Mask R-CNN does without")
     if fit.balance == "loss":
         raise ParamsError(f"{key}.balance: wanted none or sampling, for a picture has many heads")
+
+
+def _check_net(key: str, net: HeadNetParams) -> None:
+    if net.norm == "frozen" and net.pretrained is None:
+        raise ParamsError(
+            f"{key}.norm: wanted batch, or a file in {key}.pretrained: with frozen norms nothing "
+            "is learnt from fresh weights"
+        )

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from rostfine.errors import InputError
 from rostfine.models.mask_rcnn import HeadBatch, HeadNet
 from rostfine.morphology.counting import counted
 from rostfine.morphology.detect import detect
@@ -45,8 +46,13 @@ class HeadPredictor:
     ) -> list[Instance]:
         """Find the instances in an RGB picture, the surest first.
 
-        `least_score` is by default that of the model's own settings.
+        `least_score` is by default that of the model's own settings. Raises InputError for a strip
+        of which nothing would be left.
         """
+        rows, cols = pixels.shape[:2]
+        seen_px = self.settings.experiment.model.image_px
+        if min(rows, cols) * seen_px < max(rows, cols):
+            raise InputError(f"wanted a picture whose sides are alike, got {cols}x{rows} px")
         device = next(self.model.parameters()).device
         batch = HeadBatch((to_image(pixels).to(device),))
         (found,) = detect(self.model, batch, tuple(self.settings.classes))

@@ -12,21 +12,22 @@ from torch import Tensor, nn
 from rostfine.models.anchors import Anchors
 from rostfine.models.mask_rcnn import LOSSES, HeadBatch, HeadNet, build_head_net
 from rostfine.models.pretrained_heads import load_head_weights
-from rostfine.morphology.average_precision import Kind, average_precision
 from rostfine.morphology.change import Changing
-from rostfine.morphology.counting import surer
 from rostfine.morphology.detect import detect_all
-from rostfine.morphology.heads import Picture
-from rostfine.morphology.params import ClassParams, ExperimentParams
+from rostfine.morphology.metrics import evaluate
+from rostfine.morphology.params import ClassParams, DataParams, EvaluateParams, ExperimentParams
 from rostfine.morphology.pool import Pictures
-from rostfine.morphology.published_map import published_map
 from rostfine.params import FitParams
 from rostfine.training.data import Samples
 from rostfine.training.epoch import Terms
 from rostfine.training.feed import Feed
 from rostfine.training.recipe import Vector
 
-KINDS: Final[Mapping[Kind, str]] = {"masks": "mask", "boxes": "box"}
+TIE: Final = 1e-6
+"""Of two epochs that find as well, or nothing, that of the lower loss is better."""
+IOU: Final = 0.5
+ROUNDS: Final = 200
+"""Of the bootstrap after each epoch: these intervals are looked at, and not reported."""
 CHOOSES: Final = ("mask_ap", "box_ap")
 """What chooses the epoch: the first that is known. Where only boxes are known, masks have none."""
 
@@ -36,10 +37,15 @@ class Heads:
     """A `rostfine.training.recipe.Recipe` of an experiment of `morphology/params.yaml`."""
 
     experiment: ExperimentParams
-    classes: Mapping[str, ClassParams]
+    data: DataParams
     anchors: Anchors
 
     looks_first = False
+
+    @property
+    def classes(self) -> Mapping[str, ClassParams]:
+        """What it finds, in the order of the network's outputs."""
+        return self.data.classes
 
     @property
     def fit(self) -> FitParams:
@@ -87,16 +93,22 @@ class Heads:
         assert isinstance(stored, Pictures)
         loss = self._loss(model, feed, len(stored))
         found = detect_all(model, feed, stored.pictures, batch=self.fit.batch)
-        least = self.experiment.model.score
-        names = tuple(self.classes)
-        known = {**loss.branches, **score(stored.pictures, found, names, least)}
+        judged = evaluate(
+            stored.pictures, found, self.data, self._judged, least_score=self.experiment.model.score
+        )
+        known = {name: value for name, value in judged.flat().items() if math.isfinite(value)}
+        known |= loss.branches
         chooses = next((known[name] for name in CHOOSES if name in known), 0.0)
-        return Terms(loss.total, 1 - chooses, loss.total, 0.0, known, {})
+        return Terms(loss.total, 1 - chooses + TIE * loss.total, loss.total, 0.0, known, {})
 
     def terms(self, vector: Sequence[float]) -> Terms:
         """Name the terms of a vector."""
         total, *terms = vector
         return Terms(total, total, total, 0.0, dict(zip(LOSSES, terms, strict=True)), {})
+
+    @property
+    def _judged(self) -> EvaluateParams:
+        return EvaluateParams(IOU, ROUNDS, self.fit.seed)
 
     def _loss(self, model: HeadNet, feed: Feed, count: int) -> Terms:
         parts = torch.split(torch.arange(count), self.fit.batch)
@@ -108,18 +120,3 @@ class Heads:
                 labels = torch.zeros(len(rows), 1)
                 sums += len(rows) * self.objective(model.losses(inputs), inputs, labels)[1]
         return self.terms((sums / count).tolist())
-
-
-def score(
-    truth: Sequence[Picture], found: Sequence[Picture], classes: tuple[str, ...], least: float
-) -> dict[str, float]:
-    """Return the mean average precisions of boxes and masks, and the published mAP, where known.
-
-    The published one is of what has a score of `least`.
-    """
-    sure = [surer(one, least) for one in found]
-    scores = {"published_map": published_map(truth, sure, classes)}
-    for kind, name in KINDS.items():
-        means = average_precision(truth, found, classes, kind).means()
-        scores |= {f"{name}_{which}": value for which, value in means.items()}
-    return {name: value for name, value in scores.items() if math.isfinite(value)}

@@ -51,7 +51,7 @@ def register_heads(params: MorphologyParams) -> Offered:
     numbers = ", ".join(f"{one} {known[one]:.3f}" for one in told if one in known)
     what = Offer(
         form=head_form(),
-        score=Score(name, known[name], "higher"),
+        score=Score(name, known[name], "higher", useless=0.0),
         said=f"{name} {known[name]:.3f}",
         metrics={one: value for one, value in known.items() if "." not in one},
         card=CARD.format(

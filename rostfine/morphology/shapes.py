@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final, Literal
 
 import numpy as np
@@ -101,6 +101,11 @@ def ellipse_in(box_px: Box) -> Float64[ndarray, "point xy"]:
     x_px = (left + right) / 2 + (right - left) / 2 * np.cos(angle)
     y_px = (top + bottom) / 2 + (bottom - top) / 2 * np.sin(angle)
     return np.column_stack([x_px, y_px])
+
+
+def bare(path: PurePath) -> str:
+    """Return a path without its suffix; one without a name, such as `.`, has none."""
+    return (path.with_suffix("") if path.name else path).as_posix()
 
 
 def find_image(source: Path, said: str, *, or_stem: bool) -> Path | None:

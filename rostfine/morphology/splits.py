@@ -10,7 +10,7 @@ from typing import Final
 from rostfine.errors import TableError
 from rostfine.morphology.heads import SPLITS, TEST, TRAIN, VALIDATION, Picture
 from rostfine.morphology.params import HEADS, ClassParams, SplitParams
-from rostfine.morphology.shapes import Fault
+from rostfine.morphology.shapes import Fault, bare
 from rostfine.schemas import Table, read_table
 
 SPLIT_FILE: Final = Table({"picture": "text", "split": "text"})
@@ -131,8 +131,7 @@ def _read(path: Path, known: set[str], left_out: set[str]) -> Split:
     sides, lines = dict[str, str](), list[str]()
     said = zip(table["picture"], table["split"], strict=True)
     for number, (name, side) in enumerate(said, start=2):
-        bare = str(PurePosixPath(name).with_suffix(""))
-        one = name if name in known | left_out else bare
+        one = name if name in known | left_out else bare(PurePosixPath(name))
         if one in sides:
             lines.append(f"row {number}: wanted each picture once, got {name!r} again")
         elif one not in known | left_out:

@@ -17,15 +17,21 @@ from rostfine.training.fits import PROGRESS
 from rostfine.training.jobs import Task
 from rostfine.training.live import Live
 from rostfine.training.ray_train import train_fits
-from rostfine.training.work import CODE, known_by
+from rostfine.training.work import CODE, LIBRARIES, known_by
 
 STEP_CODE: Final = (
     *CODE,
+    "video/still.py",
     *(
         f"morphology/{name}.py"
-        for name in ("change", "detect", "fitting", "heads", "params", "pool", "recipe", "stored")
+        for name in (
+            "average_precision", "change", "counting", "detect", "fitting", "heads", "labelme",
+            "matching", "metrics", "params", "pool", "published_map", "quality", "recipe", "splits",
+            "stored",
+        )
     ),
-)
+)  # fmt: skip
+STEP_LIBRARIES: Final = (*LIBRARIES, "torchvision", "pycocotools", "opencv-python-headless")
 
 
 def train_heads(params: MorphologyParams, names: Sequence[str]) -> None:
@@ -61,5 +67,5 @@ def _job(params: MorphologyParams, name: str, experiment: ExperimentParams) -> H
         data["weights"] = Path(net.pretrained)
     identity = flatten(plain(settings))
     identity["training.workers_per_fold"] = str(params.training.workers_per_fold)
-    work = known_by(Path.cwd(), settings.experiment_name, identity, data, STEP_CODE)
-    return HeadJob(settings, params.training, work, Path.cwd())
+    work = known_by(Path.cwd(), settings.experiment_name, identity, data, STEP_CODE, STEP_LIBRARIES)
+    return HeadJob(settings, params.data, params.training, work, Path.cwd())

@@ -4,7 +4,7 @@ import math
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -47,8 +47,8 @@ class Wanted:
 USUALLY: Final = Wanted()
 
 
-def list_sources(path: Path) -> list[Path]:
-    """Return a picture or video, or all of those in a folder and below it.
+def list_sources(path: Path, out: Path) -> list[Path]:
+    """Return a picture or video, or all of those in a folder and below it, but not those in `out`.
 
     Raises InputError if there is none.
     """
@@ -56,10 +56,12 @@ def list_sources(path: Path) -> list[Path]:
         if not path.is_file():
             raise InputError(f"{path}: no such file or folder; wanted pictures or a video")
         return [path]
-    names = find_files(path, STILLS | EITHER | SUFFIXES)
-    if not names:
+    found = [path / name for name in find_files(path, STILLS | EITHER | SUFFIXES)]
+    # What an earlier run wrote is not looked at again.
+    sources = [one for one in found if not one.resolve().is_relative_to(out.resolve())]
+    if not sources:
         raise InputError(f"{path}: wanted pictures or videos, got none")
-    return [path / name for name in names]
+    return sources
 
 
 def is_still(path: Path) -> bool:
@@ -68,7 +70,7 @@ def is_still(path: Path) -> bool:
     if suffix not in EITHER:
         return suffix in STILLS
     with open_video(path) as video:
-        return len(list(_first(video.frames(), 2))) < 2
+        return len(list(islice(video.frames(), 2))) < 2
 
 
 def count_steps(path: Path) -> int:
@@ -98,7 +100,7 @@ def find_heads(
     base = path if path.is_dir() else path.parent
     um_per_px = wanted.um_per_px or predictor.settings.um_per_px
     findings = Findings(predictor.roles, um_per_px=um_per_px)
-    for source in list_sources(path):
+    for source in list_sources(path, out):
         name = source.relative_to(base).as_posix()
         try:
             copy = out / COPIES / name
@@ -129,7 +131,7 @@ class _One:
         self.findings.add(self.name, found)
         drawn = annotate(pixels, found, self.predictor.roles, look=self.wanted.look)
         with written_whole(_with(self.copy, ".png")) as beside:
-            cv2.imwrite(str(beside), drawn[:, :, ::-1])
+            beside.write_bytes(cv2.imencode(".png", drawn[:, :, ::-1])[1].tobytes())
         self.advance(note=self.name)
 
     def video(self) -> None:
@@ -179,7 +181,3 @@ class _One:
 def _with(copy: Path, suffix: str) -> Path:
     """Return the path of a copy; its own suffix stays, so that `a.jpg` and `a.png` differ."""
     return copy if copy.suffix == suffix else copy.with_name(copy.name + suffix)
-
-
-def _first(items: Iterator[object], count: int) -> Iterator[object]:
-    return (item for item, _ in zip(items, range(count), strict=False))

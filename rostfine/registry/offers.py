@@ -21,6 +21,7 @@ class Score(NamedTuple):
     name: str
     value: float
     better: Literal["lower", "higher"]
+    useless: float | None = None  # what is no better than this is never in use
 
 
 class Offered(NamedTuple):
@@ -34,7 +35,8 @@ class Offered(NamedTuple):
 
     def __str__(self) -> str:
         """Say it in a line."""
-        now = CHAMPION if self.champion else f"{CHALLENGER}: the {CHAMPION}'s is better"
+        why = f"{CHALLENGER}: it is useless, or the {CHAMPION}'s is better"
+        now = CHAMPION if self.champion else why
         return f"{self.name} version {self.version}, {self.score} {self.value:.3f}, is now {now}"
 
 
@@ -53,10 +55,10 @@ class Offer:
 def offer(folder: Path, name: str, what: Offer) -> Offered:
     """Register the saved model of `folder`, standing in its workspace.
 
-    It is in use from then on unless the one in use has a better score. Raises RegistryError if the
-    registry does not answer.
+    It is in use from then on unless the one in use is better, by the same score. Raises
+    RegistryError if the registry does not answer.
     """
-    score = what.score
+    score, champion = what.score, find_version(name, CHAMPION, Path())
     with TemporaryDirectory(prefix="rostfine-") as made:
         told = Path(made) / MODEL_CARD
         with written_whole(told) as beside:
@@ -72,8 +74,9 @@ def offer(folder: Path, name: str, what: Offer) -> Offered:
             files={path.name: path for path in (*what.files, told)},
         )
         done = register(folder, name, alias=CHALLENGER, kept=kept, workspace=Path(), form=what.form)
-    champion = find_version(name, CHAMPION, Path())
-    takes = champion is None or not _is_better(float(champion.tags[score.name]), score)
+    # One that was judged by another score, or promoted by hand, cannot be compared.
+    old = champion.tags.get(score.name) if champion else None
+    takes = not _is_useless(score) and (old is None or not _is_better(float(old), score))
     if takes:
         promote(name, int(done.version), workspace=Path())
     return Offered(name, done.version, score.name, score.value, takes)
@@ -81,3 +84,8 @@ def offer(folder: Path, name: str, what: Offer) -> Offered:
 
 def _is_better(old: float, new: Score) -> bool:
     return old < new.value if new.better == "lower" else old > new.value
+
+
+def _is_useless(score: Score) -> bool:
+    bound = score.useless
+    return bound is not None and (score.value == bound or _is_better(bound, score))

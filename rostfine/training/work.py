@@ -166,10 +166,11 @@ def known_by(
     settings: Mapping[str, str],
     data: Mapping[str, Path],
     code: Sequence[str] = CODE,
+    libraries: Sequence[str] = LIBRARIES,
 ) -> Work:
-    """Return the work of a training by its settings, its files of data, and the code of rooms."""
+    """Return the work of a training by its settings, its files of data, and its code."""
     identity = dict(settings)
-    identity["versions"] = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
+    identity["versions"] = ", ".join(f"{library} {version(library)}" for library in libraries)
     for what, path in data.items():
         identity[f"data.{what}"] = sha256_of(path)
     identity["code"] = _code_digest(code)

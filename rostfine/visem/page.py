@@ -115,7 +115,7 @@ def _answer(comparison: Comparison, target: TargetName, register: RegisterParams
         "sentence": (
             f"On average over {people} participants {name} ({chosen}) is wrong by {_limits(mae)} "
             f"percentage points; the mean of other participants ({ZERO_R}) by {_limits(zero)}. "
-            f"The difference is {_limits(gap, '+')}: {said}."
+            f"The difference is {_limits(gap, '+', digits=2)}: {said}."
         ),
     }
 
@@ -184,6 +184,7 @@ def _embed(figure: Figure) -> dict[str, Any]:
     return {"svg": Markup(figure.svg), "says": figure.says}
 
 
-def _limits(found: Interval, sign: str = "") -> str:
-    mean, low, high = (f"{value:{sign}z.1f}" for value in (found.mean, found.low, found.high))
+def _limits(found: Interval, sign: str = "", *, digits: int = 1) -> str:
+    values = (found.mean, found.low, found.high)
+    mean, low, high = (f"{value:{sign}z.{digits}f}" for value in values)
     return f"{mean} [{low}, {high}]"

@@ -44,7 +44,8 @@ def test_the_flow_goes_from_annotations_to_a_registered_model_and_a_page(heads):
     assert "registered: head-morphology 1" in heads.first_run
     page = (heads.folder / "morphology/reports/report.html").read_text()
     assert "Not a medical device" in page
-    assert page.count("data:image/png") >= 6
+    assert page.count("<figure") >= 6
+    assert page.count("data:image/jpeg") == 2
 
 
 def test_heads_of_unseen_pictures_are_outlined_and_judged(heads):

@@ -75,6 +75,18 @@ def test_the_loss_as_evaluation_sees_it_leaves_the_norms_as_they_are():
     assert all(torch.isfinite(term) for term in terms.values())
 
 
+def test_the_mean_is_subtracted_twice_if_it_is_so_wanted():
+    net = build().eval()
+    seen = []
+    net.net.transform.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    for net.mean_twice in (False, True):
+        with torch.inference_mode():
+            net(batch(1))
+    (once,), (twice,) = seen
+    mean = torch.tensor(net.net.transform.image_mean)[:, None, None]
+    assert torch.allclose(once - twice, mean.expand_as(once))
+
+
 @pytest.mark.parametrize(
     ("backbone", "wanted"),
     [("resnet50-fpn-v2", 45_885_793), ("resnet101-fpn", 62_867_681)],

@@ -23,23 +23,25 @@ def image(number: int = 7, name: str = "a.png", **more) -> dict[str, object]:
 
 @pytest.fixture
 def read(tmp_path, data_params):
-    def run(*annotations, images=None, also=None, **changes):
-        Image.fromarray(picture()).save(tmp_path / "a.png")
-        categories = [
-            {"id": 3, "name": "Good"},
-            {"id": 4, "name": "Tail"},
-            {"id": 5, "name": "Odd"},
-        ]
+    def run(*annotations, images=None, categories=(), also=None, **changes):
+        for number, name in enumerate(("a.png", "c.png")):
+            Image.fromarray(picture(number)).save(tmp_path / name)
         content = {
             "images": images or [image()],
             "annotations": annotations,
-            "categories": categories,
+            "categories": [
+                {"id": 3, "name": "Good"},
+                {"id": 4, "name": "Tail"},
+                {"id": 5, "name": "Odd"},
+                *categories,
+            ],
         }
         (tmp_path / "one.json").write_text(json.dumps(content))
         if also:
             (tmp_path / "two.json").write_text(json.dumps(content | also))
         dataset = read_dataset(tmp_path, data_params(**changes))
-        own = [fault for fault in dataset.faults if fault.kind != "split"]
+        about = f"1 pictures without an annotation, the first {tmp_path / 'c.png'}"
+        own = [f for f in dataset.faults if f.kind != "split" and f.line != about]
         return dataset.pictures, [(f.kind, f.line, f.stops) for f in own]
 
     return run
@@ -47,7 +49,7 @@ def read(tmp_path, data_params):
 
 def test_polygons_boxes_and_run_lengths_of_both_kinds_are_read(read):
     runs, last = [], False
-    for value in MASK.T.ravel():
+    for value in ~MASK.T.ravel():
         if not runs or value != last:
             runs += [0, 0] if not runs and value else [0]
         runs[-1] += 1
@@ -64,7 +66,7 @@ def test_polygons_boxes_and_run_lengths_of_both_kinds_are_read(read):
     joined, packed, plain, boxed = found.instances
     assert (joined.area_px, joined.box_px) == (60, (2, 2, 12, 8))
     np.testing.assert_array_equal(decode(packed.mask), MASK)
-    np.testing.assert_array_equal(decode(plain.mask), MASK)
+    np.testing.assert_array_equal(decode(plain.mask), ~MASK)
     assert (boxed.box_px, boxed.outlined) == ((10, 20, 18, 26), False)
     assert found.picture_id == "a"
 
@@ -105,6 +107,31 @@ BAD = {
         "unreadable",
         "wanted letters from '0' to 'o'",
     ),
+    "points of endless numbers": (
+        one(segmentation=[[10**400, 2, 8, 2, 8, 8]]),
+        "unreadable",
+        "wanted polygons, run lengths or a bbox",
+    ),
+    "a box of endless numbers": (
+        one(bbox=[1, 1, 10**400, 2]),
+        "unreadable",
+        "wanted polygons, run",
+    ),
+    "an endless size": (
+        one(segmentation={"size": [float("inf"), 40], "counts": COUNTS}),
+        "unreadable",
+        "wanted polygons, run lengths or a bbox",
+    ),
+    "endless runs": (
+        one(segmentation={"size": SIZE, "counts": [10**30, 5]}),
+        "unreadable",
+        "wanted polygons, run lengths or a bbox",
+    ),
+    "runs that 64 bits add to the right number": (
+        one(segmentation={"size": SIZE, "counts": [2**62, 2**62, 2**62, 2**62, 2400]}),
+        "unreadable",
+        f"wanted runs over 2400 pixels, got {2**64 + 2400}",
+    ),
     "another size": (
         one(segmentation={"size": [9, 9], "counts": COUNTS}),
         "size",
@@ -129,6 +156,57 @@ def test_an_annotation_of_no_picture_and_a_picture_without_a_name_are_told(read)
         ("unreadable", "annotation 1: wanted an image that is listed, got 8", True),
         ("empty", "wanted a head or more, got none", False),
     ]
+
+
+TWO = [image(), image(8, "c.png")]
+
+
+def ids(pictures):
+    return [one.picture_id for one in pictures]
+
+
+@pytest.mark.parametrize("category", [{"category_id": None}, {"category_id": [3]}, {}])
+def test_a_damaged_annotation_leaves_its_picture_out_and_no_other(read, category):
+    good, other = one(1, segmentation=SQUARE), one(3, image=8, segmentation=SQUARE)
+    pictures, told = read(good, {"id": 2, "image_id": 7} | category, other, images=TWO)
+    assert ids(pictures) == ["c"]
+    line = "annotation 2: wanted image_id and category_id, got others"
+    assert told == [("unreadable", line, True)]
+
+
+@pytest.mark.parametrize(
+    ("astray", "line"),
+    [
+        ({"id": 2, "category_id": 3}, "annotations[1]: wanted image_id and category_id, got"),
+        (one(2, image=[7]), "annotations[1]: wanted image_id and category_id, got others"),
+        (one(2, image=9), "annotation 2: wanted an image that is listed, got 9"),
+        (5, "annotations[1]: wanted image_id and category_id, got others"),
+    ],
+)
+def test_an_annotation_that_may_be_of_any_picture_leaves_all_of_its_file_out(read, astray, line):
+    pictures, told = read(one(segmentation=SQUARE), astray, images=TWO)
+    assert pictures == ()
+    assert [said for _, said, stops in told if stops and said.startswith(line)]
+
+
+def test_pictures_of_one_id_are_left_out_for_nothing_tells_whose_its_annotations_are(read):
+    pictures, told = read(one(segmentation=SQUARE), images=[image(), image(7, "c.png")])
+    assert pictures == ()
+    assert told == [("duplicate", "image id 7: wanted it once, got it 2 times", True)] * 2
+    pictures, _ = read(one(segmentation=SQUARE), images=[*TWO, image(8, "no.png")])
+    assert ids(pictures) == ["a"]
+
+
+def test_two_categories_of_one_id_are_a_fault_of_the_file(read):
+    pictures, told = read(one(segmentation=SQUARE), categories=[{"id": 3, "name": "Bad"}])
+    assert pictures == ()
+    assert told == [("duplicate", "category id 3: wanted it once, got it 2 times", True)]
+
+
+def test_a_picture_without_a_name_is_told(read):
+    pictures, told = read(one(segmentation=SQUARE), images=[image(), image(8, "/")])
+    assert ids(pictures) == ["a"]
+    assert ("missing image", "wanted its image '/' there or beside, got none", True) in told
 
 
 def test_a_picture_in_two_files_is_annotated_twice_and_used_by_neither(read):

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from rostfine.errors import InputError
 from rostfine.morphology.dataset import check_usable, read_dataset
@@ -42,6 +43,50 @@ def test_equal_pictures_in_two_splits_are_a_fault_of_the_side_that_learns(tmp_pa
         (str(tmp_path / "test/e.png"), "duplicate", f"the same picture as {last}", False),
         (str(tmp_path), "split", "wanted pictures to validation, got none", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "line"),
+    [
+        (
+            [box(2, 2, 12, 12, group_id=4), box(30, 20, 40, 30, "Bad", group_id=4)],
+            "good at 2, 2 px and bad at 30, 20 px: wanted each head once, got both of group 4",
+        ),
+        (
+            [box(2, 2, 22, 12, group_id=4), box(2, 2, 21, 12, "Nucleus", group_id=5)],
+            "good at 2, 2 px and head at 2, 2 px: wanted each head once, got an overlap of 0.95",
+        ),
+        (
+            [box(2, 2, 22, 12, "Bad"), box(2, 2, 22, 12, "Bad", shape_type="rectangle")],
+            "bad at 2, 2 px and bad at 2, 2 px: wanted each head once, got an overlap of 1.00",
+        ),
+    ],
+)
+def test_a_head_that_is_drawn_again_leaves_its_picture_out(tmp_path, data_params, shapes, line):
+    where = write_labelme(tmp_path / "a.json", shapes)
+    dataset = read_dataset(tmp_path, data_params())
+    assert dataset.pictures == ()
+    assert told(dataset) == [(str(where), "duplicate", line, True)]
+
+
+def test_parts_of_a_head_and_heads_that_overlap_less_are_not_drawn_again(tmp_path, data_params):
+    nucleus = box(2, 2, 12, 12, "Nucleus", group_id=4)
+    cap = box(2, 2, 12, 12, "Cap", group_id=4)
+    beside = [box(20, 20, 40, 30), box(20, 20, 38, 30, "Bad")]
+    write_labelme(tmp_path / "a.json", [nucleus, cap, *beside])
+    (one,) = read_dataset(tmp_path, data_params()).pictures
+    assert len(one.instances) == 4
+
+
+def test_a_picture_is_at_most_a_hundred_times_as_long_as_wide(tmp_path, data_params):
+    for name, size in {"a": (400, 4), "b": (4, 401)}.items():
+        Image.new("RGB", size).save(tmp_path / f"{name}.png")
+        own = {"imageWidth": size[0], "imageHeight": size[1]}
+        write_labelme(tmp_path / f"{name}.json", [box(1, 1, 3, 3)], write_image=False, **own)
+    dataset = read_dataset(tmp_path, data_params())
+    assert [one.picture_id for one in dataset.pictures] == ["a"]
+    line = "wanted a picture of sides up to 1:100, got 4x401 px"
+    assert (str(tmp_path / "b.json"), "size", line, True) in told(dataset)
 
 
 def test_an_empty_picture_and_images_without_annotation_are_notices(tmp_path, data_params):

@@ -1,29 +1,21 @@
-import io
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from matplotlib.image import imread
 
-from rostfine.morphology.evaluating import Run, measure_heads
 from rostfine.morphology.figures import (
     SHADE,
-    choose_cases,
-    draw_cases,
     draw_confusion,
     draw_losses,
-    draw_measures,
     draw_precision_recall,
     draw_reliability,
     draw_scores,
 )
-from rostfine.morphology.heads import Instance, Picture
-from rostfine.morphology.metrics import Evaluation, evaluate
-from tests.unit.morphology.test_evaluating import make_history
-from tests.unit.morphology.test_metrics import DATA, FOUND, PARAMS, TRUTH, Heads, make_pictures, run
+from rostfine.morphology.runs import Run
+from tests.unit.morphology.test_metrics import FOUND, TRUTH, Heads, make_pictures, run
+from tests.unit.morphology.test_runs import make_history
 
 CLASSES = {"good": "good", "bad": "bad"}
 WRONG: list[Heads] = [[(0, "bad", 0.9)], [(1, "good", 0.9)], [(2, "bad", 0.9)], [(1, "bad", 0.9)]]
@@ -38,15 +30,6 @@ TRUE: list[Heads] = [
 def make_run(found: list[Heads] = FOUND, truth: list[Heads] = TRUTH, **history) -> Run:
     sides = {"test": make_pictures(truth)}, {"test": make_pictures(found)}
     return Run("small", "paper", CLASSES, 0.5, make_history(**history), *sides, {})
-
-
-def evaluated(one: Run) -> Evaluation:
-    sides = one.truth["test"], one.found["test"]
-    return evaluate(*sides, DATA, PARAMS, least_score=one.least_score)
-
-
-def black(picture: Picture) -> np.ndarray:
-    return np.zeros((picture.height_px, picture.width_px, 3), np.uint8)
 
 
 def test_losses_have_a_panel_for_each_term_and_say_those_of_the_chosen_epoch():
@@ -104,60 +87,3 @@ def test_a_confusion_writes_counts_and_shares_of_rows_but_none_of_what_is_spurio
     assert svg.count(">7<") == 1
     whole = to_hex(colormaps["BuGn"](SHADE["vmax"] ** -1))
     assert svg.count(f"fill: {whole}") == 1
-
-
-def test_the_worst_come_first_and_the_right_ones_have_nothing_wrong():
-    one = make_run(WRONG, TRUE)
-    chosen = choose_cases(evaluated(one), [picture.picture_id for picture in one.truth["test"]])
-    # A wrong class is AP 0, one of two heads 0.5; in the last, there is none to be found.
-    assert chosen == {"worst": ["1", "3", "2"], "right": ["0"]}
-    # Heads may be right where their parts are not.
-    poor = evaluated(one).published.copy()
-    poor["0"] = 0.9
-    chosen = choose_cases(replace(evaluated(one), published=poor), list(poor.index))
-    assert chosen == {"worst": ["1", "3", "2", "0"], "right": []}
-
-
-def test_a_case_shows_truth_beside_what_was_found():
-    one = make_run(WRONG, TRUE)
-    given = {"evaluation": evaluated(one), "classes": CLASSES, "read_image": black}
-    figure = draw_cases(one, "test", "worst", **given)
-    assert figure is not None
-    assert figure.says.startswith("The 3 test pictures of the least AP")
-    assert all(f">{said}<" in figure.svg for said in ("1", "found, AP 0.00", "found, AP 0.50"))
-    nothing = replace(one, found={"test": [replace(p, instances=()) for p in one.found["test"]]})
-    other = draw_cases(nothing, "test", "worst", **given)
-    assert other is not None
-    pictures = [imread(io.BytesIO(f.png), format="png")[..., :3] for f in (figure, other)]
-    differs = (pictures[0] != pictures[1]).any(axis=(0, 2)).nonzero()[0] / pictures[0].shape[1]
-    # Two pairs in a row: what is found is the second of each.
-    assert not ((differs < 0.25) | ((differs > 0.51) & (differs < 0.75))).any()
-    assert ((differs > 0.25) & (differs < 0.5)).any()
-
-
-def test_without_a_case_nothing_is_drawn():
-    one = make_run([[(0, "good", 0.9)]], [[(0, "good", 1.0)]])
-    given = {"evaluation": evaluated(one), "classes": CLASSES, "read_image": black}
-    assert draw_cases(one, "test", "worst", **given) is None
-    assert draw_cases(one, "test", "right", **given) is not None
-
-
-def test_measures_say_how_far_those_of_found_heads_are_off():
-    columns = ["picture_id", "truth", "found", "measure", "true", "measured"]
-    rows = [("a", "good", "good", "length", 4.0, 5.0), ("a", "bad", "good", "length", 4.0, 7.0)]
-    figure = draw_measures("small", pd.DataFrame(rows, columns=columns), CLASSES, "µm")
-    assert "length (µm) +2.00 [-0.77, +4.77]." in figure.says
-    assert ">length, µm, annotated<" in figure.svg
-
-
-@pytest.mark.parametrize("outlined", [True, False])
-def test_measures_stand_what_nobody_can_measure(outlined):
-    one = make_run()
-    boxes = [replace(p, instances=tuple(map(_boxed, p.instances))) for p in one.truth["test"]]
-    truth = boxes if not outlined else [replace(p, instances=()) for p in boxes]
-    table = measure_heads(truth, one.found["test"], DATA, 0.5)
-    assert draw_measures("small", table, CLASSES, "px").says.endswith("not known.")
-
-
-def _boxed(one: Instance) -> Instance:
-    return replace(one, outlined=False)

@@ -5,22 +5,15 @@ import pytest
 import yaml
 
 from rostfine.files import read_json
-from rostfine.morphology.evaluating import evaluate_runs, flatten, read_runs
-from rostfine.morphology.page import render, tabulate
-from rostfine.morphology.params import PARAMS, RegisterParams
+from rostfine.morphology.evaluating import evaluate_runs, flatten
+from rostfine.morphology.metrics_table import tabulate
+from rostfine.morphology.page import render
+from rostfine.morphology.params import PARAMS
+from rostfine.morphology.runs import read_runs
 from rostfine.parsing import plain
 from stages import morphology_evaluate
-from tests.unit.morphology.test_evaluating import (
-    SURE,
-    make_params,
-    make_run,
-    make_workspace,
-    of_split,
-)
-
-BOTH = make_params(
-    train=("small", "published"), register=RegisterParams("published", "head-morphology")
-)
+from tests.unit.morphology.test_metrics_table import BOTH, make_both
+from tests.unit.morphology.test_runs import make_workspace
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +22,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         workspace = tmp_path_factory.mktemp("heads")
         patch.chdir(workspace)
-        make_workspace()
-        found = [*of_split("validation", SURE), *of_split("test", [SURE[0], SURE[1][:1]])]
-        again = [*of_split("validation", SURE), *of_split("test", [[], SURE[1][:1]])]
-        make_run("published", found, again=again)
+        make_both()
         PARAMS.write_text(yaml.safe_dump(plain(BOTH), sort_keys=False))
         morphology_evaluate.main()
     return workspace / "morphology/reports"
@@ -59,21 +49,8 @@ def test_the_stage_writes_each_figure_and_table_once(reports):
     tables = {"metrics.json", "metrics.parquet", "metrics.md", "metrics.tex", "confusion.parquet"}
     assert {path.name for path in reports.iterdir()} == figures | tables | {"report.html"}
     assert read_json(reports / "metrics.json")["published.test.found_share"] == 0.75
+    assert "mAP, mean twice" in set(pd.read_parquet(reports / "metrics.parquet")["column"])
     assert set(pd.read_parquet(reports / "confusion.parquet")["experiment"]) == set(BOTH.train)
-
-
-def test_the_table_has_the_published_map_both_ways_and_what_was_printed_beside_what_chose(reports):
-    lines = pd.read_parquet(reports / "metrics.parquet").set_index(["row", "column"])
-    known = lines.loc[("published, test", "mAP as published")]
-    assert known[["mean", "low", "high"]].tolist() == [0.75, 0.5, 1]
-    assert lines.loc[("published, test", "mAP, mean twice"), "mean"] == 0.25
-    assert ("small, test", "mAP, mean twice") not in lines.index
-    papers = lines["paper"].dropna()
-    assert papers.to_dict() == {
-        (f"{name}, validation", "mAP as published"): 0.8908 for name in BOTH.train
-    }
-    limits = lines.loc[("small, test", "Sensitivity"), ["mean", "low", "high"]].tolist()
-    assert limits == pytest.approx([0.5, 0.0945, 0.9055], abs=1e-4)
 
 
 def test_the_registered_experiment_opens_the_page_with_what_a_clinic_asks(page):

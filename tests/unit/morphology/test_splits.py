@@ -108,6 +108,15 @@ def test_a_file_says_the_side_and_every_wrong_line_of_it_is_told(split, tmp_path
     }
 
 
+@pytest.mark.parametrize("name", [".", "/", ".."])
+def test_a_row_of_a_file_that_names_no_picture_is_told(split, tmp_path, name):
+    path = tmp_path / "splits.csv"
+    path.write_text(f"picture,split\na,train\n{name},test\n")
+    found = split([picture("a", "good")], SplitParams("file", str(path), 0.2, 0.2, 0))
+    line = f"row 3: wanted a picture below the data, got {name!r}"
+    assert [one.line for one in found.faults] == [line]
+
+
 def test_a_file_of_splits_that_is_not_there_is_told(split, tmp_path):
     params = SplitParams("file", str(tmp_path / "no.csv"), 0.2, 0.2, 0)
     (fault,) = split([picture("a", "good")], params).faults

@@ -21,10 +21,11 @@ def test_a_version_is_champion_unless_the_one_in_use_has_the_better_score(
     taken = []
     for better, value in (
         ("lower", 5.0), ("lower", 6.0), ("lower", 4.0), ("higher", 3.0), ("higher", 4.0),
+        ("higher", 4.5),
     ):  # fmt: skip
         what = Offer(
             form=grade_form(read_settings(folder)),
-            score=Score("mae", value, better),
+            score=Score("mae", value, better, useless=4.5 if value == 4.5 else None),
             said=f"mae {value}",
             metrics={"mae": value},
             card="# A model\n",
@@ -33,9 +34,9 @@ def test_a_version_is_champion_unless_the_one_in_use_has_the_better_score(
         done = offer(folder, "one", what)
         challenger = find_version("one", CHALLENGER, workspace)
         taken.append((done.champion, challenger is not None))
-    # An equal one takes over: it has seen what is new.
+    # An equal one takes over: it has seen what is new. The last is better, and useless.
     takes, waits = (True, False), (False, True)
-    assert taken == [takes, waits, takes, waits, takes]
+    assert taken == [takes, waits, takes, waits, takes, waits]
     assert find_version("one", CHAMPION, workspace).version == 5
     with (
         pytest.raises(InputError, match="wanted a model of heads; got one of kind 'clips'"),

@@ -35,7 +35,7 @@ def test_a_sentence_for_each_target_comes_first_with_its_verdict(made, text):
     gap = made[0].difference("motility", "I4", ZERO_R, (PARTICIPANT, "mae", ALL))
     assert "Motility: better" in text
     assert "On average over 30 participants I4 (the registered input) is wrong by" in text
-    assert f"The difference is {gap.mean:+.1f} [{gap.low:+.1f}, {gap.high:+.1f}]: better." in text
+    assert f"The difference is {gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]: better." in text
     assert text.index("The difference is") < text.index("Table 1:")
 
 
