@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -19,40 +18,26 @@ from rostfine.morphology.recipe import Heads
 from rostfine.morphology.saved import HeadSettings
 from rostfine.morphology.stored import found_table, read_pictures
 from rostfine.morphology.tables import AS_PUBLISHED_FILE, FOUND
-from rostfine.params import TrainingParams
 from rostfine.schemas import Table
 from rostfine.training.checkpoint import Checkpoints
 from rostfine.training.drawing import also_drawn
 from rostfine.training.epoch import Epoch
 from rostfine.training.fits import Fit
 from rostfine.training.folds import PREDICTIONS_FILE, leave
+from rostfine.training.jobs import Job
 from rostfine.training.loop import fit
 from rostfine.training.team import Team
-from rostfine.training.work import Work
 
 THE_FIT: Final = Fit(None)
 """There is one: pictures are split in three once, not in folds."""
 
 
 @dataclass(frozen=True)
-class HeadJob:
-    """An experiment with heads: a `rostfine.training.jobs.Job`."""
+class HeadJob(Job):
+    """An experiment with heads."""
 
     settings: HeadSettings
     data: DataParams
-    training: TrainingParams
-    work: Work
-    workspace: Path
-
-    @property
-    def name(self) -> str:
-        """What a message calls it."""
-        return self.settings.experiment_name
-
-    @property
-    def epochs(self) -> int:
-        """How many its fit has."""
-        return self.settings.experiment.fit.epochs
 
     @property
     def wants(self) -> object:

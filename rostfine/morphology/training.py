@@ -68,4 +68,4 @@ def _job(params: MorphologyParams, name: str, experiment: ExperimentParams) -> H
     identity = flatten(plain(settings))
     identity["training.workers_per_fold"] = str(params.training.workers_per_fold)
     work = known_by(Path.cwd(), settings.experiment_name, identity, data, STEP_CODE, STEP_LIBRARIES)
-    return HeadJob(settings, params.data, params.training, work, Path.cwd())
+    return HeadJob(settings, experiment.fit, params.training, work, Path.cwd(), params.data)

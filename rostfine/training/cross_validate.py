@@ -49,7 +49,7 @@ def job_of(workspace: Path, params: Params, name: str) -> GradeJob:
     settings = ModelSettings(name, "", "", params.experiments[name], params.tracking, params.clips)
     workspace = workspace.resolve()
     work = work_on(workspace, settings, workers_per_fold=params.training.workers_per_fold)
-    return GradeJob(settings, params.training, work, workspace)
+    return GradeJob(settings, settings.experiment.fit, params.training, work, workspace)
 
 
 def prepare(job: GradeJob, todo: Sequence[Fit]) -> None:

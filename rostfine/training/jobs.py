@@ -1,49 +1,55 @@
 """What Ray is given to do: fits of jobs, whatever these train."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 
 from rostfine.errors import RostfineError
+from rostfine.params import FitParams, TrainingParams
 from rostfine.training.epoch import Epoch
 from rostfine.training.fits import Fit
+from rostfine.training.saved import Settings
 from rostfine.training.team import Team
 from rostfine.training.work import Work
 
 
-@runtime_checkable
-class Job(Protocol):
+@dataclass(frozen=True)
+class Job(ABC):
     """Fits that share settings and data; it travels to each worker."""
+
+    settings: Settings
+    fit: FitParams
+    training: TrainingParams
+    work: Work
+    workspace: Path  # where its workers stand
 
     @property
     def name(self) -> str:
-        """What a message calls it."""
+        """What a message calls it: its experiment."""
+        return self.settings.experiment_name
 
     @property
     def epochs(self) -> int:
         """How many each of its fits has."""
+        return self.fit.epochs
 
     @property
-    def work(self) -> Work:
-        """Where its fits are at work."""
-
-    @property
-    def workspace(self) -> Path:
-        """Where its workers stand."""
-
-    @property
+    @abstractmethod
     def wants(self) -> object:
         """Whatever decides what `load` returns; equal for jobs that may share it."""
 
+    @abstractmethod
     def load(self, device: torch.device, *, sharers: int) -> Any:
         """Load what its fits are given; as many processes of this machine do the same.
 
         Raises InputError for what cannot be used.
         """
 
+    @abstractmethod
     def do(self, todo: Fit, data: Any, *, team: Team, on_epoch: Callable[[Epoch], None]) -> None:
         """Do one fit into its folder."""
 

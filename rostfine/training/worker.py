@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from rostfine.clips.dataset import ClipFiles
-from rostfine.params import TrainingParams
 from rostfine.progress import Advance, silent
 from rostfine.schemas import GRADE_COLUMNS
 from rostfine.training.curves import draw_distributions
@@ -22,11 +21,10 @@ from rostfine.training.fits import FOLDER, Fit
 from rostfine.training.folds import history_of, train_fold
 from rostfine.training.frozen import condense_clips, kept_condensed
 from rostfine.training.grades import start_model
-from rostfine.training.jobs import Task
+from rostfine.training.jobs import Job, Task
 from rostfine.training.loop import seeded
 from rostfine.training.saved import ModelSettings
 from rostfine.training.team import Team
-from rostfine.training.work import Work
 
 CONDENSED: Final = "condensed"
 CONDENSED_AT_ONCE: Final = 64
@@ -44,23 +42,10 @@ DECIDE_FEATURES: Final = (
 
 
 @dataclass(frozen=True)
-class GradeJob:
-    """An experiment to be trained in `workspace`: a `rostfine.training.jobs.Job`."""
+class GradeJob(Job):
+    """An experiment to be trained in `workspace`."""
 
     settings: ModelSettings
-    training: TrainingParams
-    work: Work
-    workspace: Path
-
-    @property
-    def name(self) -> str:
-        """What a message calls it: its experiment."""
-        return self.settings.experiment_name
-
-    @property
-    def epochs(self) -> int:
-        """How many each of its fits has."""
-        return self.settings.experiment.fit.epochs
 
     @property
     def wants(self) -> object:
@@ -121,7 +106,7 @@ def do_fit(
             true = np.stack([labels[sample_id] for sample_id in some["sample_id"]])
             predicted = some[list(GRADE_COLUMNS)].to_numpy()
             picture = draw_distributions(true, predicted, list(some["sample_id"]))
-            curves.image("held_out", picture, job.settings.experiment.fit.epochs - 1)
+            curves.image("held_out", picture, job.epochs - 1)
 
 
 def _condensed(job: GradeJob, data: TrainingData, device: torch.device, advance: Advance) -> Tensor:

@@ -12,7 +12,7 @@ from jaxtyping import Bool
 from numpy import ndarray
 
 from rostfine.errors import FoldError
-from rostfine.params import FitParams, TrainingParams
+from rostfine.params import FitParams
 from rostfine.training.checkpoint import Checkpoints
 from rostfine.training.choosing import choose_validation
 from rostfine.training.data import Samples, free_bytes
@@ -20,11 +20,11 @@ from rostfine.training.drawing import also_drawn
 from rostfine.training.epoch import Epoch
 from rostfine.training.fits import Fit
 from rostfine.training.folds import PREDICTIONS_FILE, leave
+from rostfine.training.jobs import Job
 from rostfine.training.loop import fit
 from rostfine.training.recipe import Recipe
 from rostfine.training.saved import WEIGHTS
 from rostfine.training.team import Team
-from rostfine.training.work import Work
 from rostfine.visem.params import INPUTS
 from rostfine.visem.recipes import Reconstruction, Regression, predict_stacks
 from rostfine.visem.saved import AutoencoderSettings, SemenSettings
@@ -36,28 +36,14 @@ ANY_GRADE: Final = "A"
 
 
 @dataclass(frozen=True)
-class SemenJob:
-    """Fits of one input's autoencoder, or of a regressor on it: a `rostfine.training.jobs.Job`.
+class SemenJob(Job):
+    """Fits of one input's autoencoder, or of a regressor on it.
 
     `autoencoders` is the folder of runs of the input's autoencoder; of step 2 alone it is read.
     """
 
     settings: AutoencoderSettings | SemenSettings
-    fit: FitParams
-    training: TrainingParams
-    work: Work
-    workspace: Path
     autoencoders: Path
-
-    @property
-    def name(self) -> str:
-        """What a message calls it."""
-        return self.settings.experiment_name
-
-    @property
-    def epochs(self) -> int:
-        """How many each of its fits has."""
-        return self.fit.epochs
 
     @property
     def wants(self) -> object:
