@@ -8,29 +8,17 @@ from torchvision.models import resnet18
 from torchvision.models.detection import maskrcnn_resnet50_fpn, maskrcnn_resnet50_fpn_v2
 
 from rostfine.errors import InputError
-from rostfine.model_params import HeadNetParams
 from rostfine.models.anchors import PUBLISHED, fit_anchors
 from rostfine.models.mask_rcnn import LOSSES, HeadBatch, build_head_net
 from rostfine.models.pretrained_heads import load_head_weights
+from tests.unit.morphology.made import SMALL_NET
 
-SMALL = HeadNetParams(
-    backbone="resnet18-fpn",
-    pretrained=None,
-    norm="batch",
-    width=32,
-    image_px=96,
-    anchors="fitted",
-    rois=16,
-    score=0.5,
-    nms=0.3,
-    detections=5,
-)
 ANCHORS = fit_anchors(np.array([[30.0, 20.0], [20.0, 30.0], [25.0, 25.0]]))
 
 
 def build(seed=0, **changes):
     torch.manual_seed(seed)
-    return build_head_net(dataclasses.replace(SMALL, **changes), 2, ANCHORS)
+    return build_head_net(dataclasses.replace(SMALL_NET, **changes), 2, ANCHORS)
 
 
 def batch(count=2):
@@ -92,7 +80,7 @@ def test_the_mean_is_subtracted_twice_if_it_is_so_wanted():
     [("resnet50-fpn-v2", 45_885_793), ("resnet101-fpn", 62_867_681)],
 )
 def test_networks_have_the_weights_of_torchvisions_own(backbone, wanted):
-    whole = dataclasses.replace(SMALL, backbone=backbone, norm="batch", width=256, image_px=512)
+    whole = dataclasses.replace(SMALL_NET, backbone=backbone, norm="batch", width=256, image_px=512)
     if backbone == "resnet101-fpn":
         whole = dataclasses.replace(whole, norm="frozen")
     net = build_head_net(whole, 2, PUBLISHED)
@@ -102,7 +90,7 @@ def test_networks_have_the_weights_of_torchvisions_own(backbone, wanted):
 def test_torchvisions_whole_network_loads_by_its_own_names(tmp_path):
     theirs = maskrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None, num_classes=91)
     save_file(theirs.state_dict(), tmp_path / "coco.safetensors")
-    settings = dataclasses.replace(SMALL, backbone="resnet50-fpn-v2", width=256)
+    settings = dataclasses.replace(SMALL_NET, backbone="resnet50-fpn-v2", width=256)
     net = build_head_net(settings, 2, PUBLISHED)
     report = load_head_weights(net, tmp_path / "coco.safetensors")
     fresh = {name.split(".")[2] for name in report.fresh}

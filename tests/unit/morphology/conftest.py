@@ -11,7 +11,6 @@ import pytest
 import yaml
 from PIL import Image
 
-from rostfine.model_params import HeadNetParams
 from rostfine.morphology.params import (
     ClassParams,
     DataParams,
@@ -23,6 +22,7 @@ from rostfine.morphology.params import (
 )
 from rostfine.params import load_params
 from rostfine.parsing import plain
+from tests.unit.morphology.made import SMALL_NET
 
 HIGH_PX, WIDE_PX = 40, 60
 CHECKOUT = Path(__file__).parents[3]
@@ -57,18 +57,7 @@ def write_params(data_params: MakeData) -> Callable[[Path, DataParams], None]:
         fit = replace(
             next(iter(whole.experiments.values())).fit, augment=None, freeze="none", balance="none"
         )
-        net = HeadNetParams(
-            backbone="resnet18-fpn",
-            pretrained=None,
-            norm="batch",
-            width=64,
-            image_px=128,
-            anchors="fitted",
-            rois=32,
-            score=0.5,
-            nms=0.3,
-            detections=20,
-        )
+        net = replace(SMALL_NET, width=64, image_px=128, rois=32, detections=20)
         params = MorphologyParams(
             data,
             {"one": ExperimentParams("paper", net, None, None, None, fit)},

@@ -1,29 +1,13 @@
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rostfine.morphology.average_precision import RECALLS, average_precision
-from rostfine.morphology.heads import Box, Instance, Picture, encode
+from rostfine.morphology.heads import Instance, Picture
+from tests.unit.morphology.made import SIZE_PX, make_head, make_picture
 
-SIZE_PX = 40
 CLASSES = ("good", "bad")
-
-
-def make_head(
-    box: Box, score: float = 1.0, *, name: str = "good", outlined: bool = True
-) -> Instance:
-    """A head that fills its box."""
-    left, top, right, bottom = map(round, box)
-    mask = np.zeros((SIZE_PX, SIZE_PX), dtype=bool)
-    mask[top:bottom, left:right] = True
-    edges = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
-    return Instance(name, edges, encode(mask), outlined=outlined, score=score)
-
-
-def make_picture(*instances: Instance, name: str = "a") -> Picture:
-    return Picture(name, Path(name), Path(name), SIZE_PX, SIZE_PX, instances)
 
 
 LEFT, RIGHT = (0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)

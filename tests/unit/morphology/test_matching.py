@@ -1,28 +1,10 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from rostfine.errors import InputError
-from rostfine.morphology.heads import Box, Instance, Picture, encode
+from rostfine.morphology.heads import Instance, encode
 from rostfine.morphology.matching import Matches, match_heads, outlined_only, overlaps, paired
-
-SIZE_PX = 60
-
-
-def make_head(
-    box: Box, score: float = 1.0, *, name: str = "good", outlined: bool = True
-) -> Instance:
-    """A head that fills its box."""
-    left, top, right, bottom = map(round, box)
-    mask = np.zeros((SIZE_PX, SIZE_PX), dtype=bool)
-    mask[top:bottom, left:right] = True
-    box = (float(left), float(top), float(right), float(bottom))
-    return Instance(name, box, encode(mask), outlined=outlined, score=score)
-
-
-def make_picture(*instances: Instance, name: str = "a") -> Picture:
-    return Picture(name, Path(name), Path(name), SIZE_PX, SIZE_PX, instances)
+from tests.unit.morphology.made import SIZE_PX, make_head, make_picture
 
 
 def across(left: float, score: float = 1.0) -> Instance:

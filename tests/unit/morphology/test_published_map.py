@@ -1,30 +1,13 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from rostfine.morphology.heads import Box, Instance, Picture, encode
+from rostfine.morphology.heads import Instance
 from rostfine.morphology.published_map import published_aps, published_map
+from tests.unit.morphology.made import make_head, make_picture
 
-SIZE_PX = 40
 CLASSES = ("good", "bad")
 LEFT, RIGHT = (0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)
 BELOW, NOWHERE = (0.0, 12.0, 10.0, 22.0), (0.0, 25.0, 10.0, 35.0)
-
-
-def make_head(
-    box: Box, score: float = 1.0, *, name: str = "good", outlined: bool = True
-) -> Instance:
-    """A head that fills its box."""
-    left, top, right, bottom = map(round, box)
-    mask = np.zeros((SIZE_PX, SIZE_PX), dtype=bool)
-    mask[top:bottom, left:right] = True
-    box = (float(left), float(top), float(right), float(bottom))
-    return Instance(name, box, encode(mask), outlined=outlined, score=score)
-
-
-def make_picture(*instances: Instance, name: str = "a") -> Picture:
-    return Picture(name, Path(name), Path(name), SIZE_PX, SIZE_PX, instances)
 
 
 def ap(truth: list[Instance], found: list[Instance]) -> float:
