@@ -24,7 +24,6 @@ WHOLE_LINES = 1000
 """Characters of a table's width, more than a line has."""
 
 FIND = "find"
-IN_USE = "models:/head-morphology@champion"
 MEANT = "for research and teaching, not a medical device"
 SIMULATED: Final[dict[str, Any]] = {
     "train": 260,
@@ -68,7 +67,9 @@ def heads() -> None:
 def find(
     pictures: Annotated[Path, typer.Argument(help="A picture, a video, or a folder of them.")],
     out: Annotated[Path, typer.Option(help="For annotated copies and tables.")],
-    model: Annotated[str, typer.Option(help="As MLflow writes it; or a folder.")] = IN_USE,
+    model: Annotated[
+        str, typer.Option(help="As MLflow writes it; or a folder.")
+    ] = "models:/head-morphology@champion",
     score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Of the least sure head that counts.")
     ] = None,

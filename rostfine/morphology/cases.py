@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 from rostfine.morphology.draw import Look, Pixels, annotate, colours_of
 from rostfine.morphology.heads import Picture
 from rostfine.morphology.matching import paired
-from rostfine.morphology.measures import Classes
 from rostfine.morphology.metrics import Evaluation
+from rostfine.morphology.params import Roles
 from rostfine.morphology.runs import Run
 from rostfine.report.figures import Figure, drawing
 
@@ -54,7 +54,7 @@ def draw_cases(
     kind: Literal["worst", "right"],
     *,
     evaluation: Evaluation,
-    classes: Classes,
+    classes: Roles,
     read_image: Callable[[Picture], Pixels],
 ) -> Figure | None:
     """Draw pictures of `choose_cases`, if there are any: as annotated, and beside that as found.

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rostfine.morphology.heads import SPLITS, Picture
-from rostfine.morphology.joined import Classes, labels_of_parts, met_again, missing_parts
+from rostfine.morphology.joined import labels_of_parts, met_again, missing_parts
 from rostfine.morphology.pages import Fitted, picture_id
+from rostfine.morphology.params import Classes
 from rostfine.morphology.shapes import IMAGE_SUFFIXES, Fault
 
 

@@ -17,8 +17,8 @@ from rostfine.clips.pictures.lettering import width_of
 from rostfine.clips.pictures.paint import DARK, Painter
 from rostfine.morphology.contour import Patch, cut_patch, trace
 from rostfine.morphology.heads import Instance
-from rostfine.morphology.measures import Classes, is_head
-from rostfine.morphology.params import Role
+from rostfine.morphology.measures import is_head
+from rostfine.morphology.params import Role, Roles
 
 Pixels = UInt8[ndarray, "row col 3"]
 
@@ -59,7 +59,7 @@ class Look:
 USUAL: Final = Look()
 
 
-def colours_of(classes: Classes) -> dict[str, str]:
+def colours_of(classes: Roles) -> dict[str, str]:
     """Return a colour for each class: the first of a role has the role's, others what is left."""
     first = {role: name for name, role in reversed([*classes.items()])}
     chosen = {name: OF_ROLES[role] for role, name in first.items()}
@@ -71,7 +71,7 @@ def colours_of(classes: Classes) -> dict[str, str]:
 def annotate(
     image: Pixels,
     instances: Sequence[Instance],
-    classes: Classes,
+    classes: Roles,
     *,
     look: Look = USUAL,
     track_ids: Sequence[int | None] | None = None,

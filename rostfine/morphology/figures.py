@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from rostfine.morphology.average_precision import RECALLS, AveragePrecision
 from rostfine.morphology.draw import colours_of
-from rostfine.morphology.measures import Classes
 from rostfine.morphology.metrics import Evaluation
+from rostfine.morphology.params import Roles
 from rostfine.morphology.quality import MISSED, SPURIOUS
 from rostfine.morphology.runs import Run
 from rostfine.report.figures import INK, PREDICTED, TRUE, WORSE_THAN, Figure, drawing
@@ -85,7 +85,7 @@ def draw_scores(run: Run) -> Figure:
     )
 
 
-def draw_precision_recall(name: str, evaluation: Evaluation, classes: Classes) -> Figure:
+def draw_precision_recall(name: str, evaluation: Evaluation, classes: Roles) -> Figure:
     """Draw the precision of each class by recall, at IoU 0.5."""
     colours, kind, found = colours_of(classes), *_outlines(evaluation)
     with drawing(f"precision_recall_{name}", *NARROW_IN) as (canvas, done):

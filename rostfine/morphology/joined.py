@@ -1,7 +1,7 @@
 """Shapes joined into heads and their parts, as the classes of params say."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,9 +10,8 @@ from pycocotools import mask as coco
 from rostfine.morphology.fitted import Shape
 from rostfine.morphology.heads import Instance
 from rostfine.morphology.matching import overlaps
-from rostfine.morphology.params import HEADS, ClassParams
+from rostfine.morphology.params import HEADS, Classes, ClassParams
 
-Classes = Mapping[str, ClassParams]
 SAME_IOU: Final = 0.9
 """Two outlines in one picture that overlap by more are of one head."""
 

@@ -1,6 +1,6 @@
 """From the heads of each frame to tracks: which head of the next frame is which, frame by frame."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,8 @@ from pycocotools import mask as coco
 from scipy.optimize import linear_sum_assignment
 
 from rostfine.morphology.heads import Box, Instance
-from rostfine.morphology.measures import Classes, is_head
+from rostfine.morphology.measures import is_head
+from rostfine.morphology.params import Roles
 from rostfine.tracking.link import MEMORY, LinkedTrack
 
 LEAST_IOU: Final = 0.1
@@ -44,7 +45,7 @@ class Linker:
     same when it is back where its velocity leads.
     """
 
-    def __init__(self, classes: Classes, *, least_iou: float = LEAST_IOU) -> None:
+    def __init__(self, classes: Roles, *, least_iou: float = LEAST_IOU) -> None:
         self._classes, self._least_iou = classes, least_iou
         self._frame, self._begun = -1, 0
         self._alive: list[_Followed] = []
@@ -85,14 +86,6 @@ class Linker:
             if near[head, track]:
                 chosen[head] = self._alive[track]
         return chosen
-
-
-def link_instances(
-    frames: Iterable[Sequence[Instance]], classes: Classes
-) -> Iterator[list[int | None]]:
-    """Yield the track of each instance of each frame, as the frames come."""
-    linker = Linker(classes)
-    yield from map(linker.add, frames)
 
 
 def _middle(box_px: Box) -> Float64[ndarray, "2"]:

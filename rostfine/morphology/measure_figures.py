@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from rostfine.morphology.draw import colours_of
 from rostfine.morphology.figures import DASHED, share_legend
 from rostfine.morphology.measured import MEASURED
-from rostfine.morphology.measures import Classes
+from rostfine.morphology.params import Roles
 from rostfine.report.figures import INK, Figure, drawing
 
 NORMAL: Final = {"width_to_length": 3 / 5, "ellipticity": 5 / 3}
@@ -22,7 +22,7 @@ WORDS: Final = {
 }
 
 
-def draw_measures(name: str, measured: pd.DataFrame, classes: Classes, unit: str) -> Figure:
+def draw_measures(name: str, measured: pd.DataFrame, classes: Roles, unit: str) -> Figure:
     """Draw measures of true heads by class, and below those of found heads against them.
 
     `measured` is of `measure_heads`, `unit` that of its lengths.

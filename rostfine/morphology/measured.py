@@ -9,8 +9,8 @@ import pandas as pd
 from rostfine.morphology.contour import is_cut
 from rostfine.morphology.heads import Instance, Picture
 from rostfine.morphology.matching import Pair, match_heads, paired
-from rostfine.morphology.measures import Classes, is_head, measure
-from rostfine.morphology.params import DataParams
+from rostfine.morphology.measures import is_head, measure
+from rostfine.morphology.params import DataParams, Roles
 from rostfine.morphology.quality import MISSED
 
 MEASURED: Final = ("length", "width_to_length", "ellipticity")
@@ -35,7 +35,7 @@ def measure_heads(
     return pd.DataFrame(rows, columns=list(MEASURED_COLUMNS))
 
 
-def _met(pair: Pair, roles: Classes, iou: float) -> Iterator[tuple[Instance, Instance | None]]:
+def _met(pair: Pair, roles: Roles, iou: float) -> Iterator[tuple[Instance, Instance | None]]:
     """Yield each true head that is whole and outlined, with what was found of it."""
     true, said = ([one for one in p.instances if is_head(one, roles)] for p in pair)
     found = {i: said[j] for i, j, _ in match_heads(true, said, iou).pairs}
@@ -44,7 +44,7 @@ def _met(pair: Pair, roles: Classes, iou: float) -> Iterator[tuple[Instance, Ins
             yield one, found.get(i)
 
 
-def _measure(one: Instance, roles: Classes, data: DataParams) -> dict[str, float]:
+def _measure(one: Instance, roles: Roles, data: DataParams) -> dict[str, float]:
     found = measure(one, (), data.um_per_px, classes=roles)
     scale = data.um_per_px or 1.0
     values = (found.length_px * scale, found.width_to_length, found.ellipticity)
@@ -52,7 +52,7 @@ def _measure(one: Instance, roles: Classes, data: DataParams) -> dict[str, float
 
 
 def _values(
-    true: Instance, said: Instance | None, roles: Classes, data: DataParams
+    true: Instance, said: Instance | None, roles: Roles, data: DataParams
 ) -> Iterator[tuple[str, float, float]]:
     """Yield each measure by name, as it is and as it was found."""
     measured = _measure(said, roles, data) if said else dict.fromkeys(MEASURED, math.nan)

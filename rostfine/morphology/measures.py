@@ -5,7 +5,7 @@ less than 20 % (WHO laboratory manual for the examination of human semen, 6th ed
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,10 +25,8 @@ from rostfine.morphology.contour import (
     trace,
 )
 from rostfine.morphology.heads import Instance, decode
-from rostfine.morphology.params import HEADS, Role
+from rostfine.morphology.params import HEADS, Roles
 
-Classes = Mapping[str, Role]
-"""The role of each class, in the order of the model's outputs."""
 Shape = Bool[ndarray, "row col"]
 
 PIXEL_VARIANCE: Final = 1 / 12
@@ -60,7 +58,7 @@ MEASURES: Final = (
 )
 
 
-def is_head(instance: Instance, classes: Classes) -> bool:
+def is_head(instance: Instance, classes: Roles) -> bool:
     """Say whether an instance is a whole head, not a part of one."""
     return classes[instance.class_name] in HEADS
 
@@ -133,7 +131,7 @@ class HeadMeasures:
 
 
 def measure(
-    head: Instance, among: Sequence[Instance], um_per_px: float | None, *, classes: Classes
+    head: Instance, among: Sequence[Instance], um_per_px: float | None, *, classes: Roles
 ) -> HeadMeasures:
     """Measure a head, and of the instances `among` which it lies those that are its parts.
 

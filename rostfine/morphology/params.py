@@ -28,6 +28,11 @@ class ClassParams:
     role: Role
 
 
+Classes = Mapping[str, ClassParams]
+Roles = Mapping[str, Role]
+"""The role of each class, in the order of the model's outputs."""
+
+
 @dataclass(frozen=True)
 class SplitParams:
     """How pictures are split in three; those of equal content are never on two sides."""

@@ -1,6 +1,6 @@
 """Pictures as the training loop is given them, and as Mask R-CNN sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,10 @@ from torch import Tensor
 from rostfine.models.anchors import Anchors, fit_anchors
 from rostfine.models.mask_rcnn import HeadBatch
 from rostfine.morphology.heads import Box, Picture, decode
-from rostfine.morphology.params import ClassParams
+from rostfine.morphology.params import Classes
 from rostfine.morphology.splits import leading_class
 from rostfine.morphology.stored import read_image
 from rostfine.training.data import Samples
-
-Classes = Mapping[str, ClassParams]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from rostfine.morphology.heads import Instance
-from rostfine.morphology.measures import Classes
-from rostfine.morphology.params import Role
+from rostfine.morphology.params import Role, Roles
 
 Quality = Literal["good", "bad", "unknown"]
 QUALITIES: Final[Mapping[Role, Quality]] = {"good": "good", "bad": "bad", "head": "unknown"}
@@ -40,7 +39,7 @@ class Verdict:
 class Tally:
     """The votes of the frames on one track."""
 
-    def __init__(self, track_id: int, classes: Classes) -> None:
+    def __init__(self, track_id: int, classes: Roles) -> None:
         self._track_id, self._classes = track_id, classes
         self._votes: Counter[str] = Counter()
         self._scores: defaultdict[str, float] = defaultdict(float)

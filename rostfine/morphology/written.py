@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from rostfine.files import written_whole
 from rostfine.morphology.heads import Instance
-from rostfine.morphology.measures import MEASURES, Classes, is_head, measure
+from rostfine.morphology.measures import MEASURES, is_head, measure
+from rostfine.morphology.params import Roles
 from rostfine.morphology.verdict import QUALITIES, Tally, Verdict
 
 INSTANCES_CSV: Final = "instances.csv"
@@ -40,7 +41,7 @@ class Findings:
     What is gathered is text already, about 1 kB an instance: a long video fits in memory.
     """
 
-    def __init__(self, classes: Classes, *, um_per_px: float | None) -> None:
+    def __init__(self, classes: Roles, *, um_per_px: float | None) -> None:
         self._classes, self._um_per_px = classes, um_per_px
         self._rows = _Rows((*PLACE, *BOX, *MEASURES))
         self._results = _begin("[\n")

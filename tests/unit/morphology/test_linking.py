@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rostfine.morphology.heads import Instance, encode
-from rostfine.morphology.linking import Linker, link_instances
+from rostfine.morphology.linking import Linker
 
 CLASSES = {"good": "good", "bad": "bad", "cap": "acrosome"}
 EMPTY = encode(np.zeros((200, 300), bool))
@@ -62,7 +62,7 @@ def test_a_head_that_enters_begins_a_track_and_one_that_leaves_ends_it():
 
 def test_a_head_that_comes_in_over_the_border_is_one_though_its_box_grows():
     frames = [[head(0, 50, size=(wide, 14))] for wide in range(2, 40, 4)]
-    assert set(sum(link_instances(frames, CLASSES), [])) == {1}
+    assert set(sum(map(Linker(CLASSES).add, frames), [])) == {1}
 
 
 def test_a_head_far_from_all_that_are_expected_is_another():
@@ -80,4 +80,4 @@ def test_where_heads_have_a_choice_the_overlaps_are_the_most_together():
 def test_a_class_that_changes_does_not_break_a_track_and_parts_are_of_none():
     frames = [[head(10, 10, "good"), head(10, 10, "cap")], [head(12, 10, "cap")], []]
     frames += [[head(14, 10, "cap"), head(14, 10, "bad")]]
-    assert list(link_instances(frames, CLASSES)) == [[1, None], [None], [], [None, 1]]
+    assert list(map(Linker(CLASSES).add, frames)) == [[1, None], [None], [], [None, 1]]
