@@ -48,24 +48,25 @@ LOOK_ON = dict.fromkeys(
 )
 
 
-# Files of a package that its modules read: templates, and numbers that the papers print.
-DATA = ("*.j2", "*.yaml")
-
-
 def code_deps(stage: str, root: Path = ROOT) -> list[str]:
-    """List the files that `stages/<stage>.py` imports, directly or not, with data beside them."""
+    """List the files that `stages/<stage>.py` imports, directly or not, with what these read.
+
+    That are templates, by whatever names them, and the numbers that papers print, by package.
+    """
     seen: set[Path] = set()
+    templates = sorted((root / "rostfine").rglob("*.j2"))
     todo = [root / "stages" / f"{stage}.py"]
     while todo:
         path = todo.pop()
         if path in seen:
             continue
         seen.add(path)
-        seen |= {p for kind in DATA for p in path.parent.glob(kind)}
+        seen.update(path.parent.glob("*.yaml"))
         # What carries values is no reason to run again, nor is what it imports.
         name = str(path.relative_to(root))
         if name not in PLUMBING and not name.startswith(LOOK_ON.get(stage, ())):
             todo += [p for name in _imports(path) for p in _files_of(name, root)]
+            todo += [p for p in templates if p.name in path.read_text()]
     looks_on = LOOK_ON.get(stage, ())
     found = {str(path.relative_to(root)) for path in seen}
     found = {name for name in found if not name.startswith(looks_on)}

@@ -31,9 +31,12 @@ def test_imports_are_followed_through_modules_that_a_stage_does_not_name(tmp_pat
         "stages/s.py": "from rostfine.a import f",
         "rostfine/a.py": "def f():\n    import rostfine.b.c",
         "rostfine/b/__init__.py": "",
-        "rostfine/b/c.py": "import numpy",
-        "rostfine/b/page.html.j2": "",
+        "rostfine/b/c.py": "PAGE, NUMBERS = 'page.html.j2', 'printed.yaml'",
+        "rostfine/b/another.html.j2": "",
+        "rostfine/b/page.html.j2": "{% include 'style.css.j2' %}",
+        "rostfine/b/printed.yaml": "",
         "rostfine/d.py": "",
+        "rostfine/e/style.css.j2": "",
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -42,5 +45,7 @@ def test_imports_are_followed_through_modules_that_a_stage_does_not_name(tmp_pat
         "rostfine/b/__init__.py",
         "rostfine/b/c.py",
         "rostfine/b/page.html.j2",
+        "rostfine/b/printed.yaml",
+        "rostfine/e/style.css.j2",
         "stages/s.py",
     ]
