@@ -8,13 +8,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import yaml
+from typing import Annotated, Literal
 
 from rostfine.errors import ParamsError
 from rostfine.model_params import ModelParams, RoSTFineParams, TimeSformerParams
-from rostfine.parsing import Between, Count, Share, parse
+from rostfine.params_file import read_params
+from rostfine.parsing import Between, Count, Share
 from rostfine.variants import VariantName
 
 
@@ -247,38 +246,7 @@ def load_params(path: Path) -> Params:
 
     Raises ParamsError for the first thing that is wrong: the key, what was wanted, what was found.
     """
-    content = read_yaml(path)
-    try:
-        params = parse(Params, content)
-        _check_names(params)
-    except ParamsError as error:
-        raise ParamsError(f"{path}: {error}") from None
-    return params
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a file of params, in which no key may occur twice.
-
-    Raises ParamsError if there is none, or it is not YAML.
-    """
-    if not path.exists():
-        raise ParamsError(f"{path}: no such file; 'rostfine init' makes a workspace with one")
-    try:
-        return yaml.load(path.read_text(), _Loader)  # a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe, and strict: a key that occurs twice is an error, where YAML lets the last one win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        for key in keys:
-            if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise yaml.YAMLError(f"key {key!r} occurs twice in what begins at line {line}")
-        return super().construct_mapping(node, deep)
+    return read_params(path, Params, _check_names)
 
 
 def _check_names(params: Params) -> None:

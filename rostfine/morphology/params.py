@@ -9,8 +9,9 @@ from typing import Annotated, Final, Literal
 
 from rostfine.errors import ParamsError
 from rostfine.model_params import HeadNetParams
-from rostfine.params import FitParams, TrainingParams, read_yaml
-from rostfine.parsing import Between, Count, Share, parse
+from rostfine.params import FitParams, TrainingParams
+from rostfine.params_file import read_params
+from rostfine.parsing import Between, Count, Share
 
 FOLDER: Final = Path("morphology")
 PARAMS: Final = FOLDER / "params.yaml"
@@ -114,19 +115,14 @@ def load_morphology_params(path: Path) -> MorphologyParams:
 
     Raises ParamsError for the first thing that is wrong: the key, what was wanted, what was found.
     """
-    try:
-        params = parse(MorphologyParams, read_yaml(path))
-        _check_data(params.data)
-        for name, experiment in params.experiments.items():
-            _check_fit(f"experiments.{name}.fit", experiment.fit)
-            _check_net(f"experiments.{name}.model", experiment.model)
-        _check_names(params)
-    except ParamsError as error:
-        raise ParamsError(f"{path}: {error}") from None
-    return params
+    return read_params(path, MorphologyParams, _check)
 
 
-def _check_names(params: MorphologyParams) -> None:
+def _check(params: MorphologyParams) -> None:
+    _check_data(params.data)
+    for name, experiment in params.experiments.items():
+        _check_fit(f"experiments.{name}.fit", experiment.fit)
+        _check_net(f"experiments.{name}.model", experiment.model)
     known, chosen = ", ".join(params.experiments), params.register.experiment
     for name in params.train:
         if name not in params.experiments:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from rostfine.errors import ParamsError
-from rostfine.params import ExperimentParams, Params, check_experiment, read_yaml
+from rostfine.params import ExperimentParams, Params, check_experiment
+from rostfine.params_file import read_yaml
 from rostfine.parsing import Count, parse, plain
 
 FOLDER: Final = Path("studies")

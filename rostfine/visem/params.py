@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from rostfine.errors import ParamsError
-from rostfine.params import FitParams, TrainingParams, read_yaml
-from rostfine.parsing import Between, Count, parse
+from rostfine.params import FitParams, TrainingParams
+from rostfine.params_file import read_params
+from rostfine.parsing import Between, Count
 
 PARAMS: Final = Path("visem/params.yaml")
 InputName = Literal["I1", "I2", "I3", "I4"]
@@ -142,12 +143,7 @@ def load_visem_params(path: Path) -> VisemParams:
 
     Raises ParamsError for the first thing that is wrong: the key, what was wanted, what was found.
     """
-    try:
-        params = parse(VisemParams, read_yaml(path))
-        _check(params)
-    except ParamsError as error:
-        raise ParamsError(f"{path}: {error}") from None
-    return params
+    return read_params(path, VisemParams, _check)
 
 
 def _check(params: VisemParams) -> None:

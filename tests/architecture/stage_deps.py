@@ -21,6 +21,7 @@ PLUMBING = {
         "memory",
         "model_params",
         "params",
+        "params_file",
         "parsing",
         "progress",
         "schemas",
