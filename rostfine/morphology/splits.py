@@ -114,7 +114,8 @@ def _by_folders(
         if rest and first.lower() in FOLDERS:
             sides[one.picture_id] = FOLDERS[first.lower()]
         else:
-            line = f"wanted it below {', '.join(FOLDERS)}; got {one.picture_id}"
+            wanted = f"wanted it below {', '.join(FOLDERS)}, or data.split.method: random"
+            line = f"{wanted}; got {one.picture_id}"
             faults.append(Fault(str(one.path), "split", line))
     if VALIDATION not in sides.values():
         train = [one for one, side in sides.items() if side == TRAIN]

@@ -76,9 +76,10 @@ def test_folders_say_the_side_and_a_picture_outside_of_them_is_a_fault(split):
     names = ["train/a", "val/b", "Test/sub/c", "d", "other/e"]
     found = split([picture(n, "good") for n in names], SplitParams("folders", None, 0.2, 0.2, 0))
     assert found.sides == {"train/a": "train", "val/b": "validation", "Test/sub/c": "test"}
+    wanted = "wanted it below train, validation, val, test, or data.split.method: random"
     assert [(one.where, one.line) for one in found.faults] == [
-        ("d.png", "wanted it below train, validation, val, test; got d"),
-        ("other/e.png", "wanted it below train, validation, val, test; got other/e"),
+        ("d.png", f"{wanted}; got d"),
+        ("other/e.png", f"{wanted}; got other/e"),
     ]
 
 
