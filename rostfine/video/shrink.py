@@ -1,30 +1,29 @@
 """Whole frames made small."""
 
-from typing import Final
+from functools import cache
 
+import cv2
 import numpy as np
-from av import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 from jaxtyping import UInt8
+from scipy.sparse import csr_array
 
-MEANS: Final = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+
+def shrink(
+    luma: UInt8[np.ndarray, "row col"], *, size_px: int
+) -> UInt8[np.ndarray, "size_row size_col"]:
+    """Squeeze a frame into a square; each pixel is the mean of all that it covers."""
+    rows, cols = luma.shape
+    # What cv2.INTER_AREA gives, in a third of its time.
+    narrow = _means(cols, size_px) @ cv2.transpose(luma).astype(np.float32)
+    made: UInt8[np.ndarray, "size_row size_col"] = cv2.convertScaleAbs(
+        _means(rows, size_px) @ cv2.transpose(narrow)
+    )
+    return made
 
 
-class Shrinker:
-    """Squeezes frames into squares of one size; for one thread at a time."""
-
-    def __init__(self, size_px: int) -> None:
-        self._size_px = size_px
-        self._scaler = VideoReformatter()
-
-    def __call__(
-        self, luma: UInt8[np.ndarray, "row col"]
-    ) -> UInt8[np.ndarray, "size_row size_col"]:
-        """Squeeze a frame; each pixel is the mean of all that it covers, to the nearest grey."""
-        # FFmpeg's scaler gives what cv2.INTER_AREA does, in a fifth of its time.
-        frame = VideoFrame.from_numpy_buffer(luma, format="gray")
-        small = self._scaler.reformat(
-            frame, self._size_px, self._size_px, interpolation=MEANS, threads=1
-        )
-        made: UInt8[np.ndarray, "size_row size_col"] = small.to_ndarray()
-        return made
+@cache
+def _means(before: int, after: int) -> csr_array:
+    """Return the matrix that makes of a line of pixels the means of `after` equal parts of it."""
+    edges, pixel = np.arange(after + 1) * before / after, np.arange(before)
+    covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    return csr_array((covered.clip(0) * after / before).astype(np.float32))

@@ -5,12 +5,11 @@ wrong. One that was read before, and is the same, is not read again.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -25,8 +24,8 @@ from rostfine.progress import Advance, silent
 from rostfine.schemas import no_rows, read_table, typed, write_table
 from rostfine.tracking.parallel import work_through
 from rostfine.video.ahead import read_ahead
-from rostfine.video.reader import Frame, open_video
-from rostfine.video.shrink import Shrinker
+from rostfine.video.reader import open_video
+from rostfine.video.shrink import shrink
 from rostfine.visem.params import STACK_FRAMES, FramesParams, VisemParams
 from rostfine.visem.tables import PARTICIPANTS, STACKS
 
@@ -142,33 +141,20 @@ def _write(
     shape = (len(starts), STACK_FRAMES, size_px, size_px)
     said = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, said)
-    times_s, shrink = list[float](), Shrinker(size_px)
+    times_s, count = list[float](), 0
     # Neighbouring stacks may overlap: a frame that several want is shrunk once.
     last = deque[tuple[float, UInt8[ndarray, "row col"]]](maxlen=STACK_FRAMES)
-    with open_video(path) as video:
-        needed = _Needed(video.frames(), starts)
-        with closing(read_ahead(needed)) as frames:
-            for frame in frames:
-                last.append((frame.time_s, shrink(frame.luma)))
-                if frame.index + 1 == starts[len(times_s)] + STACK_FRAMES:
-                    times_s.append(last[0][0])
-                    file.writelines(small.data for _, small in last)
-    return times_s, needed.count
-
-
-class _Needed:
-    """The frames of stacks, up to the last of them; those in between are decoded and left."""
-
-    def __init__(self, frames: Iterable[Frame], starts: Int64[ndarray, " position"]) -> None:
-        self._frames, self.count = frames, 0
-        self._is_in_stack = np.zeros(starts[-1] + STACK_FRAMES, dtype=bool)
-        self._is_in_stack[starts[:, None] + np.arange(STACK_FRAMES)] = True
-
-    def __iter__(self) -> Iterator[Frame]:
-        for frame in islice(self._frames, len(self._is_in_stack)):
-            self.count = frame.index + 1
-            if self._is_in_stack[frame.index]:
-                yield frame
+    with open_video(path) as video, closing(read_ahead(video.frames())) as frames:
+        for frame in frames:
+            count, start = frame.index + 1, starts[len(times_s)]
+            if frame.index >= start:
+                last.append((frame.time_s, shrink(frame.luma, size_px=size_px)))
+            if count == start + STACK_FRAMES:
+                times_s.append(last[0][0])
+                file.writelines(small.data for _, small in last)
+                if len(times_s) == len(starts):
+                    break
+    return times_s, count
 
 
 def _promised(path: Path) -> int:

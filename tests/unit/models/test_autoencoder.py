@@ -9,7 +9,7 @@ from rostfine.models.autoencoder import FEATURE_CHANNELS, Autoencoder
 from rostfine.simulate.field import draw_field
 from rostfine.simulate.semen_draw import draw_semen
 from rostfine.simulate.semen_plan import SemenSettings, plan_sample
-from rostfine.video.shrink import Shrinker
+from rostfine.video.shrink import shrink
 
 FRAMES, SIDE_PX = 9, 64
 
@@ -23,7 +23,7 @@ def stacks() -> torch.Tensor:
         rng = np.random.default_rng(index)
         field = draw_field(width_px=160, height_px=120, frames=8 * FRAMES, rng=rng)
         drawn = draw_semen(plan_sample(settings, index), field, um_per_px=settings.um_per_px)
-        videos.append(np.stack([*map(Shrinker(SIDE_PX), drawn)]))
+        videos.append(np.stack([shrink(frame, size_px=SIDE_PX) for frame in drawn]))
     frames = torch.from_numpy(np.concatenate(videos)).reshape(16, 1, FRAMES, SIDE_PX, SIDE_PX)
     return frames.float() / 255
 

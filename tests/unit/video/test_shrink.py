@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rostfine.video.reader import open_video
-from rostfine.video.shrink import Shrinker
+from rostfine.video.shrink import shrink
 
 
 def means(luma: np.ndarray, size_px: int) -> np.ndarray:
@@ -15,19 +15,18 @@ def means(luma: np.ndarray, size_px: int) -> np.ndarray:
     return parts.reshape(size_px, rows, size_px, cols).mean(axis=(1, 3))
 
 
-@given(more_rows=st.integers(0, 60), more_cols=st.integers(0, 60), size_px=st.integers(8, 32))
-def test_each_pixel_is_the_mean_of_all_that_it_covers(more_rows, more_cols, size_px):
-    rows, cols = size_px + more_rows, size_px + more_cols
+@given(rows=st.integers(1, 40), cols=st.integers(1, 40), size_px=st.integers(1, 24))
+def test_each_pixel_is_the_mean_of_all_that_it_covers(rows, cols, size_px):
     luma = np.random.default_rng(rows * cols).integers(0, 256, (rows, cols), dtype=np.uint8)
-    small = Shrinker(size_px)(luma)
+    small = shrink(luma, size_px=size_px)
     assert small.shape == (size_px, size_px)
-    assert np.abs(small - means(luma, size_px)).max() <= 1
+    assert np.abs(small - means(luma, size_px)).max() <= 0.5 + 1e-3
 
 
 @pytest.mark.parametrize("shade", [0, 1, 127, 254, 255])
 @pytest.mark.parametrize("size_px", [64, 256, 100])
 def test_what_is_even_stays_as_it_is(shade, size_px):
-    small = Shrinker(size_px)(np.full((480, 640), shade, np.uint8))
+    small = shrink(np.full((480, 640), shade, np.uint8), size_px=size_px)
     assert small.dtype == np.uint8
     assert (small == shade).all()
 
@@ -36,16 +35,14 @@ def test_what_is_even_stays_as_it_is(shade, size_px):
 def test_it_is_what_opencv_makes_of_areas(size_px):
     luma = np.random.default_rng(1).integers(0, 256, (480, 640), dtype=np.uint8)
     wanted = cv2.resize(luma, (size_px, size_px), interpolation=cv2.INTER_AREA)
-    off = np.abs(Shrinker(size_px)(luma).astype(int) - wanted)
-    assert off.max() <= 1
-    assert off.mean() < 0.02
+    assert np.abs(shrink(luma, size_px=size_px).astype(int) - wanted).max() <= 1
 
 
 def test_a_frame_is_left_as_it_was(encode, frames):
     with open_video(encode("a.avi", frames, "mjpeg", "yuvj420p")) as video:
         frame = next(video.frames())
         before = frame.luma.copy()
-        small = Shrinker(16)(frame.luma)
+        small = shrink(frame.luma, size_px=16)
     np.testing.assert_array_equal(frame.luma, before)
     assert small.flags.writeable
     assert small.flags.c_contiguous
