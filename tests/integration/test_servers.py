@@ -16,6 +16,7 @@ import psutil
 import pytest
 import yaml
 
+from flows.deployments import ENTRYPOINTS
 from flows.heartbeats import BEAT, DEAD_AFTER_S, NAME
 from flows.servers import running
 from rostfine.registry import load
@@ -163,7 +164,7 @@ def test_a_schedule_fires_and_a_run_killed_with_who_served_it_is_found_dead(lab,
     (workspace / "dvc.yaml").write_text(ENDLESS)
     serving = subprocess.Popen([sys.executable, "-m", "flows.deploy", "."], cwd=workspace)
     try:
-        wait_until(lambda: len(ask(lab, "deployments/filter")) == 6, 120)
+        wait_until(lambda: len(ask(lab, "deployments/filter")) == len(ENTRYPOINTS), 120)
         (deployment,) = (
             it["id"] for it in ask(lab, "deployments/filter") if it["entrypoint"].endswith(".track")
         )
